@@ -99,6 +99,12 @@ def test_the_page_of_theory_names_places_that_exist():
     assert [name for name in functions if not hasattr(functional, name)] == []
 
 
+@pytest.mark.parametrize("room", [likelihoods, priors, bottlenecks, regularizers], ids=lambda room: room.__name__)
+def test_the_page_of_theory_has_a_row_for_every_part(room):
+    rows = re.findall(r"^\| `(\w+)", (DOCS / "theory.md").read_text(), re.MULTILINE)
+    assert [name for name in room.__all__ if name not in rows] == []
+
+
 def test_the_reference_lists_every_public_module_of_the_package():
     assert {f"isthmus.{name}" for name in isthmus.__all__ if inspect.ismodule(getattr(isthmus, name))} <= set(MODULES)
 
