@@ -73,6 +73,16 @@ def test_a_stuck_sensor_is_named(folder):
     assert line in run("stuck.csv", *options).output
 
 
+def test_of_many_stuck_sensors_some_are_named(folder):
+    series = pd.read_csv("train.csv").assign(**{name: lambda frame: frame["load"] for name in "abcdef"})
+    series.to_csv("wide.csv", index=False)
+    series.loc[20:34, series.columns[1:]] = 0.25
+    series.to_csv("stuck.csv", index=False)
+    done = run("stuck.csv", "--normal", "wide.csv", "--time", "time", *QUICK)
+    assert done.output.count("stuck sensor? ") == 5
+    assert "\n... and 2 more channels\n" in done.output
+
+
 def test_a_missing_column_is_named_before_the_fit(folder, monkeypatch):
     monkeypatch.setattr("isthmus.AnomalyDetector.fit", None)
     pd.read_csv("test.csv").rename(columns={"load": "flow"}).to_csv("other.csv", index=False)

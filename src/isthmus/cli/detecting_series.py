@@ -31,6 +31,8 @@ MARGIN = 0.1
 # A value that is repeated at this many points, and this many times as often as in the rows of fit, is named. Not tuned.
 N_REPEATED, MORE_REPEATED = 10, 3
 
+# Largest number of channels that are named for the same reason.
+N_LINES = 5
 # Share of the points of an event from which on a repeated value describes the event, unless it is as usual outside. Not
 # tuned.
 MOST = 0.5
@@ -159,7 +161,13 @@ def _list_repeated_values(detector: AnomalyDetector, X: Any, times: Values) -> l
             where = f"{pluralize(n_repeated, 'point')} from {format_value(times[start])} on"
             known = f"learned from at most {n_known} equal values in a row"
             lines.append(f"stuck sensor? {name} is {format_value(float(values[start]))} at {where}, {known}")
-    return lines
+    return _shorten(lines)
+
+
+def _shorten(lines: list[str]) -> list[str]:
+    """Return the first lines, and a line with the number of the others."""
+    rest = [f"... and {pluralize(len(lines) - N_LINES, 'more channel')}"] if len(lines) > N_LINES else []
+    return [*lines[:N_LINES], *rest]
 
 
 def _find_longest_run(values: Values) -> tuple[int, int]:
@@ -184,7 +192,7 @@ def _list_values_outside(detector: AnomalyDetector, X: Any, times: Values, quiet
             found = _format_range(values[outside].min(), values[outside].max())
             where = f"{pluralize(len(outside), 'point')} from {format_value(times[outside[0]])} on"
             lines.append(f"without an alarm: {name} {found} at {where}, learned from {_format_range(low, high)}")
-    return lines
+    return _shorten(lines)
 
 
 def _describe_time(event: Event) -> str:
@@ -194,30 +202,29 @@ def _describe_time(event: Event) -> str:
 
 def _describe_event(event: Event, X: Any, during: Values, usual: Values, n_channels: int) -> str:
     """Return what is unusual in the channels of an event."""
-    unusual = COURSE if n_channels == 1 else COMBINATION
-    channels = [_describe_channel(name, _read_channel(X, name), during, usual, unusual) for name in event.channels]
-    return "; ".join(channels) or "all channels"
+    channels = [_describe_channel(name, _read_channel(X, name), during, usual) for name in event.channels]
+    texts, within = ([text for text, is_within in channels if is_within == each] for each in (False, True))
+    if within:
+        texts.append(f"{', '.join(within)}, but unusual in {COURSE if n_channels == 1 else COMBINATION}")
+    return "; ".join(texts) or "all channels"
 
 
-def _describe_channel(name: Any, values: Values, during: Values, usual: Values, unusual: str) -> str:
-    """Return the range of a channel in an event, and that of most points outside all events.
-
-    ``unusual`` names what else can be unusual if the values are within the range.
-    """
+def _describe_channel(name: Any, values: Values, during: Values, usual: Values) -> tuple[str, bool]:
+    """Return the range of a channel in an event beside the usual one, and whether it is within the usual one only."""
     inside, outside = (values[points & ~np.isnan(values)] for points in (during, usual))
     if not len(inside):
-        return f"{name} missing"
+        return f"{name} missing", False
     found = f"{name} {_format_range(inside.min(), inside.max())}"
     if not len(outside):
-        return found
+        return found, False
     low, high = outside.min(), outside.max()
     n_repeated, start = _find_longest_run(inside)
     is_stuck = n_repeated >= max(N_REPEATED, MOST * len(inside)) and np.mean(np.diff(outside) == 0) < MOST
     if is_stuck:
         found = f"{name} {format_value(float(inside[start]))} at {pluralize(n_repeated, 'point')} in a row"
     if inside.min() < low or inside.max() > high:
-        return f"{found}, usually {_format_range(*np.quantile(outside, USUAL))}"
-    return found if is_stuck else f"{found} within the usual {_format_range(low, high)}, but unusual in {unusual}"
+        return f"{found}, usually {_format_range(*np.quantile(outside, USUAL))}", False
+    return (found, False) if is_stuck else (f"{found} within the usual {_format_range(low, high)}", True)
 
 
 def _format_range(low: float, high: float) -> str:
