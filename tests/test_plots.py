@@ -754,6 +754,19 @@ def test_events_shade_the_series_and_its_score(of_series, ax):
     ax.figure.savefig(io.BytesIO(), format="png")
 
 
+def test_the_most_severe_events_are_shown_with_their_numbers(of_series, ax):
+    series = with_event()
+    series.iloc[40, 1], series.iloc[150, 1] = 9.0, -12.0
+    events = of_series.events(series)
+    assert len(events) > 2
+    worst = sorted(events, key=lambda event: -event.severity)[:2]
+    upper = plots.events(of_series, series, n_events=2, ax=ax).child_axes[0]
+    starts = sorted(event.start.astype("M8[m]").astype(float) / 1440 - 1 / 48 for event in worst)
+    np.testing.assert_allclose([low for low, _ in spans_of(upper)], starts)
+    by_place = sorted(upper.texts, key=lambda text: text.xy[0])
+    assert [text.get_text() for text in by_place] == ["1", "2"]
+
+
 def test_events_of_windows_show_the_given_number_of_channels(ax):
     windows = Windows(NOISY[:500], 16)
     detector = AnomalyDetector(Autoencoder(4, max_epochs=3, random_state=0), fpr=0.1, calibration="split")

@@ -418,7 +418,8 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
         Returns
         -------
         list of Event
-            In order of time, with start, end, peak, n_points, severity and channels. ``pandas.DataFrame`` accepts it.
+            In order of time, with start, end, peak, n_points, severity, channels and expected_if_normal, the expected
+            number of events at least as severe in normal data of this length. ``pandas.DataFrame`` accepts it.
         """
         check_is_fitted(self)
         return find_events(self, X, gap, min_length)

@@ -153,6 +153,8 @@ def score(
 ) -> None:
     """Write the scores of rows; higher is more normal. A detector adds p-values and decisions.
 
+    For a series, the times are written too, and the points of the events that detect finds are the anomalies.
+
     Examples
     --------
     $ isthmus score vae.safetensors customers.csv --out scores.csv
