@@ -7,7 +7,8 @@ from sklearn.base import BaseEstimator, OutlierMixin
 
 from isthmus import AnomalyDetector, Autoencoder
 from isthmus.anomaly import Event
-from isthmus.anomaly.events import merge_spans
+from isthmus.anomaly.calibration import Calibration
+from isthmus.anomaly.events import count_expected, merge_spans
 from isthmus.backbones import MLP
 from isthmus.data import Windows
 
@@ -141,6 +142,19 @@ def test_the_expected_number_of_events_follows_from_those_of_the_calibration_sco
     counts = [event.expected_if_normal for event in detector.events(small, gap=2)]
     assert counts == [1.5, 2.0, 1.0]
     assert np.isnan([event.expected_if_normal for event in detector.events(normal, gap=2)]).all()
+
+
+def test_normal_series_have_no_more_events_than_expected():
+    rng, gap, n_series = np.random.default_rng(0), 4, 1000
+    found = dict.fromkeys((0.5, 1.0, 2.0), 0)
+    for _ in range(n_series):
+        scores = np.convolve(rng.standard_normal(1504), np.ones(5) / 5, "valid")
+        calibration, new = Calibration.unlabelled(scores[:1000]), scores[1000:]
+        spans = merge_spans(new < np.quantile(scores[:1000], 0.02), gap)
+        expected = [count_expected(calibration, new[start:stop].min(), gap, len(new)) for start, stop in spans]
+        found = {limit: count + sum(each <= limit for each in expected) for limit, count in found.items()}
+    for limit, n_events in found.items():
+        assert 0.85 * limit < n_events / n_series < 1.1 * limit
 
 
 def test_windows_become_events_of_their_series(rng):
