@@ -66,3 +66,23 @@ def test_the_list_of_commands_has_whole_sentences():
     for name, command in COMMANDS.items():
         summary = command.help.split("\n\n")[0]
         assert f"{name} {' '.join(summary.split())}" in words
+
+
+def files_of(arguments, folder):
+    """Return the model files that an example reads, and the files that it writes."""
+    values = parse(arguments, folder).params
+    given = [value for value in arguments if value.endswith(".safetensors")]
+    written = [str(values[name]) for name in ("out", "save", "to") if values.get(name)]
+    if arguments[0] in ("fit", "tune") and not values.get("out"):
+        written.append(arguments[1].replace(".csv", ".safetensors"))
+    return {*given} - {*written}, written
+
+
+def test_the_examples_in_the_help_run_in_one_folder(tmp_path, monkeypatch):
+    """No example would replace a file of another one, and the model files that they read are written by examples."""
+    monkeypatch.chdir(tmp_path)
+    files = [files_of(arguments, tmp_path) for command in COMMANDS for arguments in examples_of(command)]
+    read, written = {name for each, _ in files for name in each}, [name for _, each in files for name in each]
+    assert sorted(written) == sorted({*written})
+    assert read <= {*written}
+    assert {"vae.safetensors", "detector.safetensors"} <= read

@@ -21,3 +21,12 @@ def test_python_of_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch):
     assert "row 212: area error = 526" in str(names["detector"].explain(names["alarms"]))
     assert (names["new"].dtypes == names["table"].dtypes).all()
     assert (names["same"] == names["codes"]).all()
+
+
+def test_figures_of_the_readme_are_those_of_the_page_of_figures():
+    text = README.read_text()
+    table = text[text.index("## Where it stands") : text.index("Two cores without a GPU")]
+    numbers = re.findall(r"\d+\.\d+", table)
+    assert len(numbers) > 30
+    figures = (README.parent / "docs" / "figures.md").read_text()
+    assert [number for number in numbers if number not in figures] == []

@@ -85,7 +85,7 @@ def quality(
 
     Examples
     --------
-    $ isthmus quality customers.csv synthetic.csv --target churned
+    $ isthmus quality customers.csv new.csv --target churned
     """
     from isthmus.cli.quality import compare_files
 

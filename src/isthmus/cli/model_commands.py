@@ -77,7 +77,7 @@ def tune(
 
     Examples
     --------
-    $ isthmus tune customers.csv --model vae --time 10m --study study.db
+    $ isthmus tune customers.csv --model vae --time 10m --study study.db --out tuned.safetensors
     """
     from isthmus.cli.outputs import Output
     from isthmus.cli.runs import read_options
@@ -133,7 +133,7 @@ def impute(
     Examples
     --------
     $ isthmus impute vae.safetensors customers.csv --intervals --out filled.csv
-    $ isthmus impute vae.safetensors customers.csv --draws 5 --seed 0 --out filled.csv
+    $ isthmus impute vae.safetensors customers.csv --draws 5 --seed 0 --out draw.csv
     """
     from isthmus.cli import inference
 
@@ -158,7 +158,7 @@ def score(
     Examples
     --------
     $ isthmus score vae.safetensors customers.csv --out scores.csv
-    $ isthmus score detector.safetensors today.csv --out scores.csv
+    $ isthmus score detector.safetensors today.csv --out decisions.csv
     """
     from isthmus.cli import inference
 
@@ -181,7 +181,7 @@ def detect(
 
     Examples
     --------
-    $ isthmus detect today.csv --normal last-month.csv --fpr 0.001 --top 5
+    $ isthmus detect today.csv --normal last-month.csv --top 5 --save detector.safetensors
     $ isthmus detect sensors.csv --normal sensors-2023.csv --time timestamp --out events.csv
     """
     are_images = holds_images(data)
