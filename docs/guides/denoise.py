@@ -2,8 +2,8 @@
 Remove noise
 ============
 
-Values are disturbed, and clean ones were seen before. A denoising autoencoder learns to undo a disturbance that is
-added in training.
+Some rows have noise, and clean rows of the same kind exist. A denoising autoencoder learns to remove noise that is
+added to clean rows in training.
 """
 
 # %%
@@ -65,10 +65,10 @@ for name, rows in answers.items():
 # What goes wrong
 # ---------------
 #
-# - **The real noise is another one.** A net that learned to remove normal noise does not remove lines or missing
+# - **The real noise is of another kind.** A net that learned to remove normal noise does not remove lines or missing
 #   blocks. Corrupt rows in training as they will be corrupted later: ``salt_pepper``, ``zeroing``, ``hidden_channels``.
 # - **Only noisy rows exist.** Then the net learns the noise too, unless it is independent between values: a narrow code
 #   cannot store it.
-# - **Details vanish.** Use a larger code, or less noise.
+# - **Details vanish.** The cleaned image is smoother than the true one. Use a larger code, or less noise.
 #
 # See :func:`isthmus.zoo.denoising` and :mod:`isthmus.corruptions`.

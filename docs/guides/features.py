@@ -99,7 +99,8 @@ print(
 # What goes wrong
 # ---------------
 #
-# - **Codes are fitted on test rows.** Fit the autoencoder inside the pipeline, or on training rows only.
+# - **Codes are fitted on test rows.** The accuracy on test rows is then better than on later rows. Fit the autoencoder
+#   inside the pipeline, or on training rows only.
 # - **The code keeps what varies most, not what the label needs.** A column that decides can be small. Compare with a
 #   classifier on all columns; if it is much better, use a larger code.
 # - **Numbers of a code have different scales.** Put a ``StandardScaler`` between the code and a linear model.

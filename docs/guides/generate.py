@@ -2,13 +2,15 @@
 Generate new rows
 =================
 
-Tests need data that may not leave the house, and rare cases need more examples. A generator learns the rows of a table
-and draws new ones, with the same columns.
+Software is tested with data that must not be shared, and rare cases need more examples. A generator learns the rows of
+a table and draws new ones, with the same columns.
 """
 
 # %%
 # A table
 # -------
+#
+# Customers with an age, a city, an amount and a membership. With your own table, start at the next heading.
 
 import numpy as np
 import pandas as pd
@@ -86,8 +88,9 @@ plt.show()
 #
 # - **New rows are taken for anonymous.** A generator that saw few rows can repeat them. ``synthetic_quality`` compares
 #   distances to training rows with those of held-out rows; this is a check and no proof of privacy.
-# - **Rare categories are too rare or too frequent.** Draw with ``given``, or with labels: ``zoo.conditional_vae``.
-# - **Rows that cannot be.** Rules between columns that hold in all training rows are kept. A sum of columns is not such
+# - **Rare categories are too rare or too frequent.** The line of the column shows it: its fidelity is below that of
+#   held-out rows. Draw with ``given``, or with labels: ``zoo.conditional_vae``.
+# - **Impossible rows.** Rules between columns that hold in all training rows are kept. A sum of columns is not such
 #   a rule: compute it afterwards.
 #
 # See :func:`isthmus.zoo.tabular_vae`, :meth:`isthmus.Autoencoder.sample` and :func:`isthmus.metrics.synthetic_quality`.

@@ -3,7 +3,7 @@ Intrusion: the encoder alone
 ============================
 
 A sensor in a network must judge each connection at once. A variational autoencoder is fitted to normal connections;
-afterwards its encoder alone is enough for many alarms, and the decoder stays at home.
+afterwards its encoder alone is enough for many alarms, and the decoder is not installed on the sensor.
 """
 
 # %%

@@ -21,8 +21,9 @@ model = zoo.vae(8, max_epochs=60, random_state=0).fit(images)
 # Which components are in use?
 # ----------------------------
 #
-# To differ from the prior costs nats, so a variational model leaves components that it does not need at the prior. Here
-# all eight are in use. Of 32, many are not:
+# A variational model pays for each component that differs from the prior, the standard normal distribution. A component
+# that it does not need stays equal to the prior: it is the same for all rows. Here all eight are in use. Of 32, many
+# are not:
 
 wide = zoo.vae(32, max_epochs=60, random_state=0).fit(images)
 for fitted in (model, wide):
@@ -32,6 +33,8 @@ for fitted in (model, wide):
 # %%
 # Walk along one component
 # ------------------------
+#
+# Each row of pictures changes one number of the code of the same image, from -3 to 3 standard deviations of all codes.
 
 import matplotlib.pyplot as plt
 
@@ -41,6 +44,8 @@ plt.show()
 # %%
 # Between two images
 # ------------------
+#
+# Codes on the line between two codes decode to images between the two.
 
 plots.interpolation(model, images[0], images[1])
 plt.show()
@@ -55,17 +60,19 @@ direction = latent.concept_vector(model, images[labels == 1], images[labels == 0
 zeros = images[labels == 0][:8]
 edited = latent.edit(model, zeros, direction)
 fig, axes = plt.subplots(2, 8, figsize=(7, 2), layout="constrained")
-for line, rows in zip(axes, (zeros, edited), strict=True):
+for line, name, rows in zip(axes, ("zeros", "edited"), (zeros, edited), strict=True):
     for ax, image in zip(line, rows, strict=True):
         ax.imshow(image, cmap="gray")
         ax.set(xticks=[], yticks=[])
+    line[0].set_ylabel(name)
 plt.show()
 
 # %%
 # How many numbers?
 # -----------------
 #
-# ``suggest_n_components`` fits one net with ordered components, and looks where more of them help no longer.
+# ``suggest_n_components`` fits one net with ordered components, and finds the size from which more components do not
+# help; see :doc:`choose_size`.
 
 print(latent.suggest_n_components(X[:500], random_state=0))
 
@@ -75,7 +82,10 @@ print(latent.suggest_n_components(X[:500], random_state=0))
 #
 # - **Reading meaning into plain codes.** Components of an autoencoder without a prior can be rotated at will. Even with
 #   ``beta`` above 1, independent components are a tendency and no guarantee.
-# - **Leaving the data.** Far from all codes of rows, the decoder invents. ``doctor.examine(X, model)`` compares
-#   codes with the prior.
+# - **Leaving the data.** Far from all codes of rows, the decoder was never trained, and its images mean nothing, as at
+#   the ends of some lines above. ``doctor.examine(X, model)`` compares codes with the prior.
+# - **A direction changes more than the property.** Ones are also thinner than zeros. Take the two groups from rows that
+#   differ in the property only.
 #
-# See :mod:`isthmus.latent` and :mod:`isthmus.plots`.
+# See :mod:`isthmus.latent`, :func:`isthmus.latent.active_units`, :func:`isthmus.latent.concept_vector`,
+# :func:`isthmus.latent.search` and :mod:`isthmus.plots`.

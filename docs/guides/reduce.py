@@ -77,8 +77,8 @@ for name, numbers in {"autoencoder": codes, "PCA": components}.items():
 # ---------------
 #
 # - **PCA is as good.** Relations between columns are nearly linear, or rows are few. Then use PCA, or ``zoo.linear``.
-# - **Distances on the map mean little.** A net bends space. Clusters on a map are a hint, and a test on the original
-#   columns is the proof.
+# - **Distances on the map mean little.** A net stretches some regions and shrinks others. Clusters on a map are a hint,
+#   and a test on the original columns is the proof.
 # - **One column dominates.** It has values far from all others: see :doc:`prepare`.
 #
 # See :class:`isthmus.Autoencoder`, :func:`isthmus.plots.code_map` and :func:`isthmus.latent.map2d`.
