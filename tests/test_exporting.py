@@ -505,6 +505,8 @@ def test_operations_that_onnx_lacks(rng):
     )
     x = np.logspace(-3, 6, 300)
     np.testing.assert_allclose(operations.log_gamma(torch.from_numpy(x)), special.gammaln(x), rtol=1e-11, atol=1e-12)
+    steps = torch.linspace(-1000, 1000, 301, dtype=torch.float64)
+    torch.testing.assert_close(operations.silu(steps), torch.nn.functional.silu(steps), rtol=1e-14, atol=0)
     edges = torch.from_numpy(np.sort(rng.integers(0, 9, (3, 13)), 1))
     values = torch.from_numpy(rng.integers(-1, 10, (3, 40)))
     for right in (False, True):

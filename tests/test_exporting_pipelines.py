@@ -84,7 +84,7 @@ def test_alarms_of_scaled_rows():
 
 def test_what_cannot_be_converted_is_refused(monkeypatch):
     pipeline = make_pipeline(StandardScaler(), zoo.vae(2, **FAST)).fit(X)
-    with pytest.raises(ValueError, match="estimators of isthmus need target_opset >= 20, got 15"):
+    with pytest.raises(ValueError, match=r"estimators of isthmus need target_opset >= \d+, got 15"):
         run(pipeline, X, target_opset=15)
     table = make_pipeline(zoo.tabular_vae(2, n_clusters=2, **FAST)).fit(TABLE)
     with pytest.raises(ValueError, match=r"the inputs \['width', 'height'\] lack the column 'city' of Autoencoder"):

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from torch._dispatch.python import enable_python_dispatcher
 
 from isthmus.exporting.operations import ReplaceFunctions
 from isthmus.exporting.ports import FIRST, MISSING, UNSEEN, Feeds, Port
@@ -24,7 +25,7 @@ NAMESPACE, TEXTS = "isthmus", "ai.onnx.ml"
 N_TRACED = 3
 # Greatest number of rows of an input. The greatest integer is the end of a slice without an end, and torch 2.6 traces
 # such slices only if no input has as many rows.
-MAX_ROWS = 2**62
+MAX_ROWS = 2**40
 # Values of a constant from which others are computed in advance. Integer weights have more, and must stay integers.
 MAX_FOLDED = 16
 
@@ -95,7 +96,8 @@ def _save(traced: Any, metadata: Mapping[str, str]) -> bytes:
 def _to_onnx(program: Program, traced: Any) -> Any:
     names = [[f"{kind}_{i}" for i in range(len(ports))] for kind, ports in _sides(program).items()]
     try:
-        with _quiet():
+        # torch 2.6 needs the dispatcher for an unknown number of rows; later versions enable it themselves.
+        with _quiet(), enable_python_dispatcher():
             made = torch.onnx.export(
                 traced,
                 input_names=names[0],

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 # Terms of Stirling's series of log gamma, and the shift after which these are exact to 1e-13 (Abramowitz and Stegun,
@@ -104,13 +105,13 @@ def mode(x: Tensor, dim: int = -1, keepdim: bool = False) -> torch.return_types.
     return torch.return_types.mode((first, second))
 
 
-def add_product(x: Tensor, first: Tensor, second: Tensor, *, value: float = 1.0) -> Tensor:
-    """Return x + value * first * second; torch 2.6 cannot write it as ONNX for an unknown number of rows."""
-    return x + first * second * value
+def silu(x: Tensor, inplace: bool = False) -> Tensor:
+    """Return x * sigmoid(x); ONNX Runtime up to 1.26 makes an operation of it that it lacks for float64."""
+    return x / (1 + torch.exp(-x)) if x.dtype == torch.float64 else functional.silu(x)
 
 
 REPLACEMENTS = {
-    torch.addcmul: add_product,
+    functional.silu: silu,
     torch.Tensor.mode: mode,
     torch.Tensor.squeeze: squeeze,
     torch.searchsorted: search_sorted,

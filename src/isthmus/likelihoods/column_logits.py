@@ -137,4 +137,4 @@ class _LogProb(torch.autograd.Function):
 
 def at_least_float32(values: Tensor) -> Tensor:
     """Convert to float32 or wider: bfloat16 cannot represent 257, and its probabilities do not sum to 1."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))
+    return values if values.dtype.itemsize >= torch.float32.itemsize else values.float()
