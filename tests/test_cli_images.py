@@ -1,5 +1,7 @@
 """Folders of images on the command line."""
 
+import json
+
 import numpy as np
 import pyarrow.csv
 import pytest
@@ -101,6 +103,27 @@ def test_a_folder_of_mixed_files_goes_through_all_commands(album, model):
     assert [file.name for file in drawn] == [f"{i:02}.png" for i in range(1, 13)]
     expected = net.sample(12, sample_values=False, random_state=1)
     np.testing.assert_array_equal(list(map(read, drawn)), expected)
+
+
+def test_scores_of_images_of_the_fit_are_not_compared_in_silence(album, model):
+    assert "the model has learned from all but 6 of these 60 rows" in succeed("score", model, "good")
+    assert "has learned" not in succeed("score", model, "new")
+
+
+def test_a_folder_that_was_fitted_is_judged_by_the_images_that_fit_held_out(album, rng):
+    for i in range(60):
+        store(album / "good" / "c" / f"{i:02}", picture(rng), "png")
+    said = succeed("fit", "good", "--out", "m.safetensors", *QUICK)
+    assert "--model convolutional" in said
+    succeed("report", "m.safetensors", "good", "--json", "--out", "r.html")
+    report = json.loads((album / "r.json").read_text())
+    assert report["subtitle"] == "Judged on 12 images of good. They were held out of the fit."
+    worst = report["sections"]["reconstructions"]["largest"]
+    assert len({each["row"] for each in worst}) == len(worst)
+    assert all((album / "good" / each["row"]).is_file() for each in worst)
+    page = (album / "r.html").read_text()
+    assert worst[0]["row"] in page
+    assert "<code>isthmus detect</code> ranks all images" in page
 
 
 def test_subfolders_are_kept_and_equal_names_are_told_apart(album, model):

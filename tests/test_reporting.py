@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from sklearn.datasets import load_breast_cancer
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -17,11 +18,13 @@ from sklearn.mixture import GaussianMixture
 import isthmus
 from isthmus import AnomalyDetector, Autoencoder
 from isthmus.anomaly.rows import to_numbers
+from isthmus.baselines.differences import compare_means, find_signs
 from isthmus.baselines.reconstruction import Training, hide_cells
 from isthmus.data import Parquet, as_source
 from isthmus.doctor import examine
 from isthmus.finding import Finding
 from isthmus.formatting import format_percent
+from isthmus.generation.intervals import CONTAINED, N_DRAWS, find_limits
 from isthmus.latent import active_units
 from isthmus.likelihoods import Mixed
 from isthmus.reporting.blocks import Bars, Interval, Section, Share, Table
@@ -30,6 +33,7 @@ from isthmus.reporting.document import Report
 from isthmus.reporting.html import lay_out, write_cell
 from isthmus.reporting.intervals import estimate
 from isthmus.reporting.sections.bound import _compare
+from isthmus.reporting.sections.comparison import describe_difference
 from isthmus.reporting.sections.composition import _describe
 from isthmus.reporting.sections.findings import _name_rows
 from isthmus.reporting.sections.shift import compute_psi
@@ -580,7 +584,53 @@ def test_an_imputer_is_judged_on_hidden_cells(people):
     # The columns do not depend on each other, so no method is better than the mean.
     names = "'age', 'income', 'town'"
     assert f"those of {names} are not clearly better than the mean or the most frequent category" in report.verdict[2]
-    assert not {"reconstructions", "components"} & set(sections)  # its task is hidden cells, not known ones or codes
+    unused = {"reconstructions", "components", "codes", "training"}
+    assert not unused & set(sections)  # its task is hidden cells, not known ones or codes
+    certainty = sections["certainty"]
+    assert [each["column"] for each in certainty["categories"]] == ["town"]
+    for column in certainty["numbers"]:
+        share, low, high = column["within the interval"]
+        assert low < share < high
+        assert column["median width of the intervals"] > 0
+
+
+def test_a_model_that_claims_too_much_certainty_is_found_by_hidden_cells(people, monkeypatch):
+    _, train, judged, _ = people
+    model = isthmus.zoo.imputer(2, **FIT).fit(train.drop(columns="id"))
+    honest = isthmus.report(model, judged).to_dict()["sections"]["certainty"]
+    expected = type(model).impute
+    monkeypatch.setattr(type(model), "impute", lambda net, X, n_draws=None, **_: [expected(net, X)] * (n_draws or 1))
+    report = isthmus.report(model, judged)
+    claimed = report.to_dict()["sections"]["certainty"]
+    for before, after in zip(honest["categories"], claimed["categories"], strict=True):
+        assert after["its mean share of the draws"] == 1 > before["its mean share of the draws"]
+    assert all(column["within the interval"][0] < 0.5 for column in claimed["numbers"])
+    assert "contain clearly fewer of the hidden values" in str(report.to_dict()["sections"]["limits"])
+
+
+def test_intervals_of_draws_contain_a_new_draw_as_often_as_they_say():
+    draws = np.random.default_rng(0).exponential(size=(N_DRAWS + 1, 50_000))
+    low, high = find_limits(draws[1:])
+    assert np.mean((low <= draws[0]) & (draws[0] <= high)) == pytest.approx(CONTAINED, abs=0.005)
+
+
+def test_a_report_and_judge_agree_on_which_method_is_clearly_better():
+    rng = np.random.default_rng(0)
+    for scale in (0.5, 0.8, 1.0, 1.2, 2.0) * 20:
+        values, others = rng.gamma(2, scale, size=100), rng.gamma(2, 1, size=100)
+        difference, error = compare_means(values, others), values - others
+        sign = find_signs(error.sum(), np.square(error).sum(), np.array(100))
+        assert np.sign(difference.low) + np.sign(difference.high) == 2 * sign
+        # The limits are the ratios at which the paired t test is undecided.
+        for ratio in (1 + difference.low, 1 + difference.high):
+            assert scipy.stats.ttest_rel(values, ratio * others).pvalue == pytest.approx(0.05)
+
+
+def test_a_ratio_to_a_mean_that_may_be_zero_has_no_upper_limit():
+    values, others = np.array([1.0, 2.0, 3.0]), np.array([0.0, 0.0, 6.0])
+    assert compare_means(values, others)[1:] == (-1, np.inf)
+    assert describe_difference(Interval(*compare_means(values, others))) == "no clear difference"
+    assert describe_difference(Interval(4.0, 0.5, np.inf)) == "400 % larger (at least 50 %)"
 
 
 def test_limits_of_an_imputer_name_columns_that_regression_fills_clearly_better():

@@ -146,7 +146,7 @@ def format_range(low: Any, high: Any) -> str:
     --------
     >>> from isthmus.formatting import format_range
     >>> format_range(-1.1, 1013.24), format_range(4.0, 4.0)
-    ('-1.1 to 1013.24', '4')
+    ('-1.1 to 1013', '4')
     """
     low, high = format_value(low, low, high), format_value(high, low, high)
     return low if low == high else join_limits(low, high)

@@ -11,7 +11,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.baselines.bounds import bound_of, log_likelihood_without_code
 from isthmus.baselines.columns import ColumnErrors, compare_columns
 from isthmus.baselines.comparison import EXPLAINED, Comparison
-from isthmus.baselines.differences import find_signs
+from isthmus.baselines.differences import compare_means
 from isthmus.baselines.reconstruction import (
     HIDDEN,
     Method,
@@ -232,12 +232,7 @@ def _compare_answers(training: Training, trial: _Trial) -> Comparison:
 
 def _name_better_methods(errors: dict[str, Values]) -> str:
     """Return a remark that names the methods whose errors of rows are clearly smaller than the model's, or ""."""
-    differences = {name: errors["model"] - each for name, each in errors.items()}
-    better = [
-        name
-        for name, each in differences.items()
-        if find_signs(each.sum(), np.square(each).sum(), np.array(len(each))) > 0
-    ]
+    better = [name for name, each in errors.items() if compare_means(errors["model"], each).low > 0]
     if not better:
         return ""
     return f"clearly smaller errors than the model: {', '.join(better)}; the model may need more rows or epochs"
@@ -270,11 +265,21 @@ def _corrupt(estimator: Any, clean: Values, seed: int) -> Task:
     return Task(*(values.flatten(1).cpu().double().numpy() for values in (corrupted, expected)))
 
 
+def draw_rows(estimator: Any, values: Values, n_draws: int, seed: int) -> Values:
+    """Impute rows of encoded values at random by the model, (n_draws, n, n_values)."""
+    drawn = estimator.impute(_as_source(estimator, values), n_draws=n_draws, random_state=seed)
+    return np.array(drawn, np.float64).reshape(n_draws, *values.shape)
+
+
 def answer_rows(estimator: Any, values: Values, imputes: bool) -> Values:
     """Impute or rebuild rows of encoded values by the model."""
-    schema = estimator.schema_
-    rows: Source = Array(torch.from_numpy(values).reshape(-1, *schema.shape), replace(schema, dtype="float64"))
+    schema, rows = estimator.schema_, _as_source(estimator, values)
     answer = np.array((estimator.impute if imputes else estimator.reconstruct)(rows), np.float64).reshape(values.shape)
     # The mean of a binary column is a probability.
     answer[:, schema.categorical] = np.rint(answer[:, schema.categorical])
     return answer
+
+
+def _as_source(estimator: Any, values: Values) -> Source:
+    schema = estimator.schema_
+    return Array(torch.from_numpy(values).reshape(-1, *schema.shape), replace(schema, dtype="float64"))

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from isthmus.autoencoder import Autoencoder
-from isthmus.cli.fitting import hold_out, read_labels
+from isthmus.cli.fitting import read_labels, split_as_fit
 from isthmus.cli.images import open_folder, summarize_folder
 from isthmus.cli.inference import open_rows
 from isthmus.cli.models import load_for
@@ -23,13 +22,9 @@ from isthmus.data.files import as_table
 from isthmus.data.streams.parquet import read_columns_only
 from isthmus.data.streams.stream import Stream
 from isthmus.doctor import Overview, examine, format_findings, summarize
-from isthmus.doctor.fitted_input import find_held_out
 from isthmus.doctor.overview import ASCII_BARS, BARS
 
 Rows = np.ndarray[Any, Any]
-
-# Fewest rows of which a fit held out some; fewer are examined as they are.
-MIN_ROWS = 20
 
 
 def examine_file(data: Path, run: Run, test: Path | None) -> None:
@@ -72,19 +67,6 @@ def examine_model(model: Path, data: Path, run: Run, test: Path | None) -> None:
     print(format_findings(examine(X, estimator, test=tests, y=y)))
 
 
-def split_as_fit(model: Any, X: Any, y: Rows | None) -> tuple[Rows, Rows]:
-    """Split the positions of rows as ``isthmus fit`` does; no rows are held out if the model was not fitted like this.
-
-    The model was fitted to the other rows if its own held-out rows among them have the loss that ``history_`` records.
-    """
-    everything, nothing = np.arange(len(X)), np.empty(0, dtype=np.int64)
-    if not isinstance(model, Autoencoder) or isinstance(X, Source) or model.random_state is None or len(X) < MIN_ROWS:
-        return everything, nothing
-    source = model.read_rows(X, y)
-    kept, held_out = hold_out(source, model.random_state)
-    return (kept, held_out) if len(find_held_out(model, source.take(kept))) else (everything, nothing)
-
-
 def _read_for(estimator: Any, data: Path) -> Any:
     """Read rows in the form that a model was fitted on; of a stream, random rows."""
     rows = open_rows(data).read(estimator)
@@ -96,7 +78,7 @@ def _read_labels(data: Path, run: Run) -> Rows | None:
 
 
 def _take(X: Any, positions: Rows) -> Any:
-    return X.take(positions) if isinstance(X, pa.Table) else X[positions]
+    return X.take(positions) if isinstance(X, pa.Table | Source) else X[positions]
 
 
 def read_rows(data: Path, run: Run) -> Any:

@@ -12,6 +12,7 @@ from isthmus.data import Source
 from isthmus.data.tables.cells import find_missing
 from isthmus.data.tables.frames import unused_name
 from isthmus.formatting import pluralize
+from isthmus.generation.intervals import CONTAINED, N_DRAWS, find_limits
 
 Values = np.ndarray[Any, Any]
 
@@ -19,11 +20,10 @@ Values = np.ndarray[Any, Any]
 N_NAMED = 5
 # Rows of a source that are read at once.
 CHUNK = 2**12
-# Random imputations that show how certain a filled cell is, and the share of them that an interval contains. Not tuned.
-N_DRAWS, CONTAINED = 40, 0.9
 INTERVALS = (
-    f"beside filled columns, _low and _high are the middle {100 * CONTAINED:.0f} % of {N_DRAWS} random imputations of "
-    "a cell, and _share is the share of them with the category that is filled in"
+    f"beside filled columns, _low and _high are limits of {100 * CONTAINED:.0f} % intervals from {N_DRAWS} random "
+    "imputations of a cell, and _share is the share of these with the category that is filled in; isthmus report "
+    "checks both on hidden cells"
 )
 
 
@@ -82,9 +82,8 @@ def _describe_draws(column: pa.ChunkedArray, draws: Sequence[pa.ChunkedArray]) -
     drawn = np.stack([draw.to_numpy() for draw in draws])
     if drawn.dtype.kind not in "iufM":
         return {"_share": (drawn == column.to_numpy()).mean(0)}
-    drawn.sort(axis=0)
-    first = round((1 - CONTAINED) / 2 * (len(drawn) - 1))
-    return {"_low": drawn[first], "_high": drawn[-1 - first]}
+    low, high = find_limits(drawn)
+    return {"_low": low, "_high": high}
 
 
 def _only(chosen: Values, values: Values) -> pa.Array:

@@ -29,6 +29,7 @@ from isthmus.data import Parquet, Source, as_source
 from isthmus.data.streams.parquet import read_columns_only
 from isthmus.data.streams.stream import Stream
 from isthmus.data.validation import check_cells, compute_statistics
+from isthmus.doctor.fitted_input import find_held_out
 from isthmus.formatting import pluralize
 from isthmus.gap_filling import SeriesImputer
 from isthmus.persistence import save
@@ -39,6 +40,8 @@ Rows = np.ndarray[Any, Any]
 
 # Share of the rows that is held out of the fit, for the comparison with simple methods. Not tuned.
 HELD_OUT = 0.1
+# Fewest rows of which a fit held out some; fewer are examined as they are.
+MIN_ROWS = 20
 # Rows that are searched for missing values at once.
 CHUNK = 2**12
 
@@ -97,6 +100,11 @@ def fit_file(
     print(
         f"wrote {out}: {run.model} fitted to {_describe(len(train), estimator.schema_)}{_describe_code(estimator, run)}"
     )
+    if run.model == Run.model and len(estimator.schema_.shape) > 1:
+        print(
+            f"{run.model} has a dense net, which does not know which values are neighbours; --model convolutional "
+            f"does, and --model {AUTO} chooses by the data"
+        )
 
 
 def fit_series(data: Path, run: Run, output: Output, times: Sequence[str], config: Path | None = None) -> None:
@@ -192,6 +200,19 @@ def hold_out(source: Source, seed: int) -> tuple[Rows, Rows]:
     first = np.flatnonzero(incomplete)[:1]
     held_out = np.random.default_rng(seed).permutation(np.setdiff1d(np.arange(n), first))[:n_out]
     return np.setdiff1d(np.arange(n), held_out), np.sort(held_out)
+
+
+def split_as_fit(model: Any, X: Any, y: Rows | None) -> tuple[Rows, Rows]:
+    """Split the positions of rows as ``isthmus fit`` does; no rows are held out if the model was not fitted like this.
+
+    The model was fitted to the other rows if its own held-out rows among them have the loss that ``history_`` records.
+    """
+    everything, nothing = np.arange(len(X)), np.empty(0, dtype=np.int64)
+    if not isinstance(model, Autoencoder) or isinstance(X, Stream) or model.random_state is None or len(X) < MIN_ROWS:
+        return everything, nothing
+    source = model.read_rows(X, y)
+    kept, held_out = hold_out(source, model.random_state)
+    return (kept, held_out) if len(find_held_out(model, source.take(kept))) else (everything, nothing)
 
 
 def _count_held_out(n: int) -> int:

@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from isthmus.anomaly import AnomalyDetector, SlidingWindows
 from isthmus.autoencoder import Autoencoder
-from isthmus.cli.filling import INTERVALS, N_DRAWS, FilledCells, add_intervals
+from isthmus.cli.filling import INTERVALS, FilledCells, add_intervals
+from isthmus.cli.fitting import split_as_fit
 from isthmus.cli.images import list_file_names, open_folder, write_images, write_samples
 from isthmus.cli.models import add_times, choose_rows, decide, list_columns, list_text_columns, load_for
 from isthmus.cli.outputs import Output, choose_suffix
@@ -27,6 +28,7 @@ from isthmus.data.files import as_table
 from isthmus.decoder import Decoder
 from isthmus.formatting import pluralize
 from isthmus.gap_filling import SeriesImputer
+from isthmus.generation.intervals import N_DRAWS
 
 Function = Callable[[Any], Any]
 
@@ -135,7 +137,18 @@ def score(model: Path, data: Path, output: Output, draws: int) -> None:
             return add_times(net, lambda rows: pa.table(decide(net, rows)), [])
         return add_times(net, partial(net.score_samples, **({"n_draws": draws} if draws else {})), ["score"])
 
-    _apply("score --draws" if draws else "score", model, data, output, "scores", rate)
+    estimator, X = _apply("score --draws" if draws else "score", model, data, output, "scores", rate)
+    _tell_rows_of_fit(estimator, X)
+
+
+def _tell_rows_of_fit(estimator: Any, X: Any) -> None:
+    """Say which scores cannot be compared if the rows are those that ``isthmus fit`` learned from."""
+    _, held_out = split_as_fit(estimator, X, None)
+    if len(held_out):
+        print(
+            f"the model has learned from all but {len(held_out):,} of these {len(X):,} rows, and the others tend to "
+            "have lower scores: to rank all rows, use isthmus detect, which scores each by nets that have not seen it"
+        )
 
 
 def contributions(model: Path, data: Path, output: Output, draws: int) -> None:
@@ -204,8 +217,8 @@ def _apply(
     ending: str,
     function_of: Callable[[Any], tuple[Function, Sequence[str]]],
     of_rows: bool = False,
-) -> None:
-    """Load a model for a command, and write what its function returns for the rows.
+) -> tuple[Any, Any]:
+    """Load a model for a command, write what its function returns for the rows, and return the model and the rows.
 
     ``function_of`` returns for a model the function of rows, and the names of its columns if it returns arrays.
     """
@@ -215,6 +228,7 @@ def _apply(
     X = rows.read(estimator)
     function, names = function_of(estimator)
     rows.write(output, out, X, function, names)
+    return estimator, X
 
 
 def _impute_intervals(model: Path, data: Path, output: Output, draws: int, seed: int | None) -> None:

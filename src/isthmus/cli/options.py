@@ -146,7 +146,8 @@ class ColumnOptions:
         typer.Option(
             metavar="NAME=KIND",
             help="Kind of a column: real, positive, count, binary, category, ordered or date; or identifier, constant "
-            "or text, which leave the column out; repeatable.  [default: inferred from its values]",
+            "or text, which leave the column out; repeatable. Ordered columns are learned like categories; ranks "
+            "whose distance matters are better numbers.  [default: inferred from its values]",
         ),
     ] = None
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from isthmus.cli.examining import split_as_fit
+from isthmus.cli.fitting import split_as_fit
 from isthmus.cli.inference import Table, open_rows
 from isthmus.cli.models import load_for
 from isthmus.cli.outputs import Output

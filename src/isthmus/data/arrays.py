@@ -169,6 +169,11 @@ class ArraySource(Source):
 
     _rows: Array
 
+    @property
+    def array(self) -> Array:
+        """The rows as an array."""
+        return self._rows
+
     def __len__(self) -> int:
         return len(self._rows)
 

@@ -13,6 +13,7 @@ from isthmus.ambient import own_settings
 from isthmus.autoencoder import Autoencoder
 from isthmus.bottlenecks import Bottleneck, Wrapper
 from isthmus.data import Array, Source, hold_out
+from isthmus.data.arrays import ArraySource
 from isthmus.data.base import WHOLE
 from isthmus.data.transfer import hold_batches
 from isthmus.doctor.check_input import CheckInput
@@ -171,6 +172,7 @@ def find_held_out(model: Autoencoder, rows: Source) -> Values:
     unknown = np.empty(0, dtype=np.int64)
     if not losses or not isinstance(seed, int | np.integer):
         return unknown
+    rows = rows.array if isinstance(rows, ArraySource) else rows
     if not isinstance(rows, Array) or model.module_.labels.lacks(rows.y):
         return unknown
     others, held_out = hold_out(rows, model._fitted_params["validation_fraction"], mix(int(seed), 1))

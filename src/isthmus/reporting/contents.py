@@ -6,6 +6,7 @@ from typing import NamedTuple
 from isthmus.reporting.blocks import Section
 from isthmus.reporting.sections.alarms import show_alarms
 from isthmus.reporting.sections.bound import show_bound
+from isthmus.reporting.sections.certainty import show_certainty
 from isthmus.reporting.sections.codes import show_codes
 from isthmus.reporting.sections.comparison import compare_methods
 from isthmus.reporting.sections.components import show_components
@@ -56,19 +57,20 @@ CONTENTS = (
     Entry(show_topics, TASKS, {"counts"}),
     Entry(compare_methods, TASKS - {"detector"}, ROWS),
     Entry(compare_detectors, {"detector"}, ROWS),
-    Entry(show_bound, TASKS - {"detector"}, {*ROWS, "counts"}),
+    Entry(show_certainty, {"imputer"}, {"table"}),
+    Entry(show_bound, TASKS - {"detector", "imputer"}, {*ROWS, "counts"}),
     Entry(describe_columns, TASKS, {"table"}),
     Entry(show_composition, TASKS, DATA),
-    Entry(show_training, TASKS, DATA),
+    Entry(show_training, TASKS - {"imputer"}, DATA),
     Entry(show_new_rows, {"generator"}, {"table"}),
     Entry(show_samples, TASKS - {"detector"}, PICTURES),
     Entry(show_new_texts, TASKS - {"detector"}, {"texts"}),
     Entry(show_reconstructions, TASKS - {"imputer"}, {"table"}),
     Entry(show_pictures, TASKS - {"imputer"}, PICTURES),
     Entry(show_texts, TASKS, {"texts"}),
-    Entry(show_codes, TASKS, DATA),
+    Entry(show_codes, TASKS - {"imputer"}, DATA),
     Entry(show_components, TASKS - {"imputer"}, {"table"}),
-    Entry(show_traversals, TASKS, PICTURES),
+    Entry(show_traversals, TASKS - {"imputer"}, PICTURES),
     Entry(show_alarms, {"detector"}, VECTORS),
     Entry(show_heat_maps, {"detector"}, PICTURES),
     Entry(show_events, {"detector"}, {"time points"}),

@@ -18,6 +18,8 @@ N_CHARACTERS, N_LONG = 14, 40
 WIDTH, HEIGHT = 60, 16
 # The space of a percentage.
 PERCENTAGE = re.compile(r"(?<=\d) %")
+# A command or a name of Python in a sentence.
+COMMAND = re.compile(r"`([^`]+)`")
 
 
 def write_html(report: Any) -> str:
@@ -42,15 +44,22 @@ def write_html(report: Any) -> str:
 
 
 def keep_units(value: Any) -> Any:
-    r"""Return a value of the template; a percentage in it is not broken into two lines.
+    r"""Return a value of the template; a percentage in it is not broken into two lines, and `commands` are code.
 
     Examples
     --------
     >>> from isthmus.reporting.html import keep_units
     >>> keep_units("95 % intervals")
-    '95\xa0% intervals'
+    Markup('95\xa0% intervals')
+    >>> keep_units("see `isthmus prepare`")
+    Markup('see <code>isthmus prepare</code>')
     """
-    return type(value)(PERCENTAGE.sub("\u00a0%", value)) if isinstance(value, str) else value
+    from markupsafe import Markup, escape
+
+    if not isinstance(value, str):
+        return value
+    text = type(value)(PERCENTAGE.sub("\u00a0%", value))
+    return text if isinstance(text, Markup) else Markup(COMMAND.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def lay_out(table: Table) -> dict[str, Any]:

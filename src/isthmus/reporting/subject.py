@@ -13,7 +13,7 @@ from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders, ExemplarDistanc
 from isthmus.anomaly.rows import count_rows, take_rows, to_numbers
 from isthmus.autoencoder import Autoencoder
 from isthmus.corruptions import predicts_hidden_cells
-from isthmus.data import Source, as_source
+from isthmus.data import ImageFolder, Source, as_source
 from isthmus.data.streams.stream import Stream
 from isthmus.doctor.fitted_input import find_held_out
 from isthmus.errors import require_type
@@ -145,6 +145,12 @@ class Subject:
     def nouns(self) -> str:
         """What rows are called."""
         return pluralize(2, self.noun).removeprefix("2 ")
+
+    def name_row(self, row: int) -> str:
+        """Return the file of a judged image of a folder, or the number of a row in the given data."""
+        if isinstance(self.X, ImageFolder):
+            return str(self.X.files[row].relative_to(self.X.path).as_posix())
+        return f"{self.positions[row]:,}"
 
     @property
     def _fills_cells(self) -> bool:

@@ -26,9 +26,11 @@ class Field:
         Name of the dtype as the data frame prints it.
     kind : str
         "real", "positive" (for a log scale) or "count" (counts and ratings) for numbers; "binary", "category" or
-        "ordered" for categories; "date"; and "identifier", "constant" or "text" for columns that are left out.
+        "ordered" for categories, which are learned in the same way; "date"; and "identifier", "constant" or "text" for
+        columns that are left out.
     categories : tuple
-        The values of a categorical column, in order; for a constant column, its only value.
+        The values of a categorical column, in the order of its dtype if that has one (``polars.Enum``, an ordered
+        ``pandas.Categorical``), and otherwise sorted; for a constant column, its only value.
     common_values : tuple of float
         Numbers that many rows share, such as the zeros of an amount; all numbers if there are few different ones.
     open_ends : tuple of int

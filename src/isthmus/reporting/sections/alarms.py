@@ -99,7 +99,7 @@ def _list_reasons(subject: Subject, alarms: Values) -> list[dict[str, Any]]:
     explanation = subject.model.explain(take_rows(subject.X, worst))
     return [
         {
-            "row": f"{subject.positions[row]:,}",
+            "row": subject.name_row(row),
             "score": float(subject.scores[row]),
             "column": str(reason.feature).removeprefix("column "),
             "value": reason.value,

@@ -1,5 +1,6 @@
 """The errors of an autoencoder beside those of simple methods with codes of the same size, on the same rows."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,10 +9,11 @@ import numpy as np
 
 from isthmus.baselines.columns import ColumnErrors, compare_columns
 from isthmus.baselines.comparison import BETTER
+from isthmus.baselines.differences import compare_means
 from isthmus.baselines.judging import Errors, errors_by_method
 from isthmus.baselines.reconstruction import Training
 from isthmus.data import Source, as_source
-from isthmus.formatting import join_limits
+from isthmus.formatting import format_percent, join_limits
 from isthmus.reporting.blocks import Block, Figure, Interval, Quantity, Section, Table, Text
 from isthmus.reporting.drawing import ACCENT, INK, MUTED, WIDTH, draw
 from isthmus.reporting.intervals import estimate
@@ -45,8 +47,6 @@ COLUMNS_NOTE = (
     "The model is compared with the best other method of each column by a paired t test at 5 %. Of 20 columns without "
     "a difference, about one gets a name by chance."
 )
-# Smallest divisor of a ratio.
-TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,9 @@ def judge_errors(
     """
     values, names = np.column_stack([*sums.values(), counts]), [*sums]
     means = estimate(values, seed, lambda mean: mean[..., :-1] / mean[..., -1:])
-    ratios = estimate(values, seed, lambda mean: mean[..., :1] / np.maximum(mean[..., 1:-1], TINY) - 1)
-    return Judgement(dict(zip(names, means, strict=True)), dict(zip(names[1:], ratios, strict=True)), columns)
+    # The same test as that of ``judge``, so that a report and ``isthmus fit`` agree on which method is better.
+    differences = {name: Interval(*compare_means(sums[names[0]], sums[name])) for name in names[1:]}
+    return Judgement(dict(zip(names, means, strict=True)), differences, columns)
 
 
 def compare_methods(subject: Subject) -> Section | None:
@@ -180,10 +181,17 @@ def describe_difference(difference: Interval | None) -> str:
     """Return a relative difference in words: ``"43 % larger (23 % to 65 %)"``."""
     if difference is None:
         return ""
+    is_open = math.isinf(difference.high)
     if difference.includes_zero:
-        return f"no clear difference ({join_limits(*show_limits(difference.as_share()))})"
+        return "no clear difference" if is_open else f"no clear difference ({_join(difference)})"
+    if is_open:
+        return f"{format_percent(difference.value)} larger (at least {format_percent(difference.low)})"
     word, size = ("larger", difference) if difference.low > 0 else ("smaller", -difference)
-    return f"{show_value(size.as_share())} {word} ({join_limits(*show_limits(size.as_share()))})"
+    return f"{show_value(size.as_share())} {word} ({_join(size)})"
+
+
+def _join(difference: Interval) -> str:
+    return join_limits(*show_limits(difference.as_share()))
 
 
 def summarize_methods(judgement: Judgement, names: Mapping[str, str], measure: str) -> str:

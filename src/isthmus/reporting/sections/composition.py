@@ -38,7 +38,8 @@ def show_composition(subject: Subject) -> Section:
     stages = list[Stage]()
     if net is not None:
         stages = list_stages(net)
-        blocks.append(_draw(stages, subject.noun))
+        # Who fills gaps does not use the code.
+        blocks += [_draw(stages, subject.noun)] if subject.task != "imputer" else []
         parts |= {name: _describe(getattr(net.module_, name, None)) for name in PARTS}
         parts["prior"] = _describe(net.module_.fitted_prior or net.module_.bottleneck.prior)
         parts["regularizers"] = ", ".join(map(_describe, net.module_.regularizers)) or "none"

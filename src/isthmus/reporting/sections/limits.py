@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from isthmus.formatting import format_percent, list_names, pluralize
+from isthmus.generation.intervals import CONTAINED
 from isthmus.reporting.blocks import Section, Table
 from isthmus.reporting.fitted import are_training_rows
 from isthmus.reporting.sections.alarms import ANOMALIES, share_by_label
+from isthmus.reporting.sections.certainty import find_narrow
 from isthmus.reporting.sections.comparison import judge_methods
 from isthmus.reporting.sections.detection import find_anomalies
 from isthmus.reporting.sections.language import judge_bits, measure_bits
@@ -71,6 +73,12 @@ def _from_columns(subject: Subject) -> Iterator[tuple[str, str]]:
     }
     if reasons := [reason.format(list_names(columns)) for reason, columns in found.items() if columns]:
         yield "rely on the filled values of every column", "; ".join(reasons)
+    if narrow := find_narrow(subject):
+        nominal = format_percent(CONTAINED)
+        yield (
+            "trust the intervals of every column",
+            f"the {nominal} intervals of {list_names(narrow)} contain clearly fewer of the hidden values",
+        )
 
 
 def _from_comparison(subject: Subject) -> Iterator[tuple[str, str]]:

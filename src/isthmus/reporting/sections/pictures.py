@@ -1,6 +1,5 @@
 """Images and series as pictures: worst and best reconstructions, new rows, traversals, and heat maps of alarms."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,11 +8,13 @@ from isthmus import plots
 from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders
 from isthmus.anomaly.rows import take_rows
 from isthmus.autoencoder import Autoencoder
+from isthmus.data import ImageFolder
 from isthmus.plots.grids import draw_grid, draw_signed
 from isthmus.plots.samples import Samples, make_samples
 from isthmus.priors import Density
-from isthmus.reporting.blocks import Figure, Section, Text
+from isthmus.reporting.blocks import Block, Figure, Section, Text
 from isthmus.reporting.drawing import WIDTH, draw
+from isthmus.reporting.fitted import are_training_rows
 from isthmus.reporting.intervals import estimate
 from isthmus.reporting.sections.alarms import share_by_label, summarize_labels
 from isthmus.reporting.subject import Subject, Values, once
@@ -44,16 +45,33 @@ def show_pictures(subject: Subject) -> Section | None:
     errors, n, unit = measure_errors(subject), _count(subject), _name(subject)
     order = np.argsort(-errors, kind="stable")
     groups = {"largest": order[:n], "smallest": order[-n:][::-1]}
-    blocks = [_draw_residuals(subject, rows, f"{unit} with the {name} errors") for name, rows in groups.items()]
+    blocks: list[Block] = [
+        _draw_residuals(subject, rows, f"{unit} with the {name} errors") for name, rows in groups.items()
+    ]
+    blocks.append(Text(_explain_ranking(subject)))
     median, highest = float(np.median(errors)), float(errors.max())
     mean = estimate(errors[:, None], subject.seed)[0]
     lead = (
         f"The mean squared error in squared units of the values is {show(mean)}; half of the {unit} have an error "
         f"below {show(median)}, and the worst has {show(highest)}."
     )
-    rows = {name: [{"row": i, "error": errors[i]} for i in chosen] for name, chosen in groups.items()}
+    rows = {name: [{"row": subject.name_row(i), "error": errors[i]} for i in chosen] for name, chosen in groups.items()}
     values = {"n_rows": len(errors), "error": mean, "median": median, "highest": highest, **rows}
     return Section("reconstructions", "Worst and best reconstructions", lead, blocks, values)
+
+
+def _explain_ranking(subject: Subject) -> str:
+    """Say which rows were ranked, and how to rank the others."""
+    unit = _name(subject)
+    if are_training_rows(subject):
+        return (
+            f"Some of these {unit} were in the fit and have smaller errors for this reason, so the order says little: "
+            f"the largest errors are mostly those of {unit} that fit held out."
+        )
+    return (
+        f"Only the judged {unit} are ranked, and those with similar errors change places with another seed of the fit. "
+        f"`isthmus detect` ranks all {unit} of a file or folder, each by nets that have not seen it."
+    )
 
 
 def show_samples(subject: Subject) -> Section | None:
@@ -111,7 +129,7 @@ def show_heat_maps(subject: Subject) -> Section | None:
         "rate": rate,
         "share_by_label": share_by_label(subject),
         "threshold": float(subject.model.offset_),
-        "rows": [{"row": i, "score": scores[i], "alarm": alarms[i]} for i in chosen],
+        "rows": [{"row": subject.name_row(i), "score": scores[i], "alarm": alarms[i]} for i in chosen],
     }
     note = Text(f"The threshold of the score is {show(float(subject.model.offset_))}; lower scores are alarms.")
     return Section("heat_maps", f"The most anomalous {unit}", lead, [figure, note], values)
@@ -150,14 +168,14 @@ def _shape(subject: Subject) -> tuple[int, ...] | None:
 
 
 def _draw_residuals(subject: Subject, rows: Values, what: str) -> Figure:
-    errors = measure_errors(subject)[rows]
+    errors = _list_named(subject, rows, measure_errors(subject)[rows])
     shown, shape = take_rows(subject.X, rows), _shape(subject)
     return draw(
         lambda ax: plots.residuals(subject.estimator, shown, shape=shape, n=len(rows), ax=ax),
         f"The {len(rows)} {what}, their reconstructions, and the residuals",
-        f"The {what}: {_list(errors)}. In residuals, red is too large and blue too small."
+        f"The {what}: {errors}. In residuals, red is too large and blue too small."
         if subject.data != "series"
-        else f"The {what}: {_list(errors)}. Time runs from left to right.",
+        else f"The {what}: {errors}. Time runs from left to right.",
         _measure(subject, 3),
     )
 
@@ -175,9 +193,13 @@ def _draw_contributions(subject: Subject, rows: Values) -> Figure:
             draw_grid({"series": samples, "less normal": Samples(heat.reshape(samples.values.shape), False)}, ax)
 
     what = f"The {len(rows)} {_name(subject)} with the lowest scores, and the contribution of each value to the score"
-    caption = f"Scores: {_list(scores)}. Red values make a row less normal, and blue values more normal."
-    return draw(paint, what, caption if samples.are_images else f"Scores: {_list(scores)}.", _measure(subject, 2))
+    listed = f"Scores: {_list_named(subject, rows, scores)}."
+    caption = f"{listed} Red values make a row less normal, and blue values more normal."
+    return draw(paint, what, caption if samples.are_images else listed, _measure(subject, 2))
 
 
-def _list(numbers: Sequence[float] | Values) -> str:
-    return ", ".join(show(float(number)) for number in numbers)
+def _list_named(subject: Subject, rows: Values, numbers: Values) -> str:
+    """List numbers with the rows that they belong to: ``600 (row 12), 465 (row 7)``."""
+    noun = "" if isinstance(subject.X, ImageFolder) else "row "
+    pairs = zip(rows.tolist(), numbers.tolist(), strict=True)
+    return ", ".join(f"{show(number)} ({noun}{subject.name_row(row)})" for row, number in pairs)

@@ -82,7 +82,7 @@ def _list_cells(subject: Subject, errors: Values, row: int) -> list[dict[str, An
     largest = np.argsort(-np.nan_to_num(errors[row], nan=-1.0), kind="stable")[:N_CELLS]
     return [
         {
-            "row": f"{subject.positions[row]:,}",
+            "row": subject.name_row(row),
             "column": names[i],
             "value": show_number(given[i], fields[i]),
             "rebuilt": show_number(rebuilt[i], fields[i]),

@@ -38,12 +38,12 @@ def show_topics(subject: Subject) -> Section | None:
     coherences = {name: coherence(topics, judged, words) for name, topics in found.items()}
     diversity = {name: measure_diversity(topics) for name, topics in found.items()}
     means = {name: estimate(values[:, None], subject.seed)[0] for name, values in coherences.items()}
-    shares = topic_shares(net, subject.X).mean(0)
+    shares = [share.as_share() for share in estimate(topic_shares(net, subject.X), subject.seed)]
     topics: list[dict[str, Any]] = [
-        {"topic": i + 1, "words": ", ".join(found[MODEL][i]), "share": Share(shares[i]), "coherence": float(each)}
+        {"topic": i + 1, "words": ", ".join(found[MODEL][i]), "share": shares[i], "coherence": float(each)}
         for i, each in enumerate(coherences[MODEL])
     ]
-    topics.sort(key=lambda topic: -topic["share"])
+    topics.sort(key=lambda topic: -topic["share"].value)
     methods = [{"method": name, "coherence": means[name], "distinct words": Share(diversity[name])} for name in found]
     others = " and ".join(f"{show(means[name].value)} of {name}" for name in found if name != MODEL)
     lead = (
@@ -51,7 +51,7 @@ def show_topics(subject: Subject) -> Section | None:
         f"{format_percent(diversity[MODEL])} of their words are distinct."
     )
     blocks: list[Block] = [
-        Table.of(topics, "Topics, the most frequent one first"),
+        Table.of(topics, "Topics, the most frequent one first; 95 % intervals over texts"),
         Table.of(methods, "Topics of several methods on the judged texts; 95 % intervals over topics"),
         Text(_explain(subject)),
     ]
