@@ -141,7 +141,14 @@ def test_heat_maps_state_the_scores_in_the_list_of_alarms(album, monkeypatch):
     succeed("detect", "good", "--fpr", "0.05", "--out", "alarms.csv", "--heatmaps", "maps", *QUICK)
     alarms = pyarrow.csv.read_csv("alarms.csv").to_pandas()
     assert len(alarms) > 1
+    assert alarms["p_value"].is_monotonic_increasing
     assert titles == [f"{name}, score {score:.4g}" for name, score in zip(alarms["file"], alarms["score"], strict=True)]
+
+
+def test_the_worst_images_are_listed_and_drawn(album):
+    said = succeed("detect", "good", "--fpr", "0.05", "--top", 1, "--out", "worst.csv", "--heatmaps", "maps", *QUICK)
+    assert "wrote worst.csv: the worst 1 of " in said
+    assert len(pyarrow.csv.read_csv("worst.csv")) == len(list((album / "maps").iterdir())) == 1
 
 
 def test_anomalies_are_listed_and_drawn(album):
@@ -155,6 +162,8 @@ def test_anomalies_are_listed_and_drawn(album):
     assert read("maps/4.png").shape[1] > 300
     succeed("detect", "new", "--detector", "d.safetensors")
     assert (album / "new.alarms.csv").read_text() == (album / "alarms.csv").read_text()
+    found = run("detect", "new", "--detector", "d.safetensors", "--out", "code.csv", "--exit-code")
+    assert found.exit_code == 1
     succeed("score", "d.safetensors", "new")
     scores = pyarrow.csv.read_csv("new.scores.csv").to_pandas()
     assert scores.columns.tolist() == ["file", "score", "p_value", "is_anomaly"]
