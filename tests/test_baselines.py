@@ -200,6 +200,14 @@ def test_the_bound_without_a_code_is_that_of_independent_normal_columns(rows):
     assert log_likelihood_without_code(model.module_, source, source).mean() == pytest.approx(expected, abs=0.02)
 
 
+def test_the_bound_without_a_code_judges_all_rows_of_large_tables(rows, monkeypatch):
+    model = Autoencoder(2, likelihood=Gaussian(scale="feature"), max_epochs=1, random_state=0).fit(rows[:100])
+    known, judged = as_source(rows[:100]), as_source(rows)
+    expected = log_likelihood_without_code(model.module_, known, judged)
+    monkeypatch.setattr("isthmus.baselines.bounds.MAX_NUMBERS", 100 * rows.shape[1])
+    np.testing.assert_allclose(log_likelihood_without_code(model.module_, known, judged), expected, rtol=1e-5)
+
+
 def test_the_bound_without_a_code_is_the_entropy_of_independent_bits():
     bits = (np.random.default_rng(0).random((500, 4)) < [0.1, 0.3, 0.5, 0.9]).astype(float)
     model = Autoencoder(1, likelihood=Bernoulli(), max_epochs=1, random_state=0).fit(bits)

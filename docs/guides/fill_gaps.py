@@ -99,7 +99,8 @@ print(f"{low:.1f} to {high:.1f}, complete table: {complete[name].mean():.1f}")
 
 # %%
 # The same tables say how certain each filled cell is: here the middle 90 % of 20 draws, with the true values. On the
-# command line, ``isthmus impute --intervals`` writes such columns beside the filled ones.
+# command line, ``isthmus impute --intervals`` writes such columns beside the filled ones, and ``isthmus report`` says
+# how many hidden cells of each column their 90 % intervals contain.
 
 import pandas as pd
 

@@ -47,8 +47,9 @@ for sentence in report.verdict:
 # ----------------------------
 #
 # An error alone says little. It is shown beside those of PCA with as many components as the code and of the column
-# means. The difference has a 95 % interval over the judged rows; an interval that contains 0 is reported as "no clear
-# difference". If PCA is better, take more epochs, more rows, or PCA.
+# means. The difference has a 95 % interval over the judged rows, that of the paired t test by which ``judge`` and
+# ``isthmus fit`` decide too; an interval that contains 0 is reported as "no clear difference". If PCA is better, take
+# more epochs, more rows, or PCA.
 
 sections = report.to_dict()["sections"]
 for method, (value, low, high) in sections["comparison"]["errors"].items():

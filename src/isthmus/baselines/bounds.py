@@ -13,7 +13,8 @@ from isthmus.randomness import seeded
 
 Values = np.ndarray[Any, Any]
 
-# Largest number of values to which the distribution without a code is fitted. Bounds the time.
+# Largest number of values to which the distribution without a code is fitted, and that are judged at once. Bounds time
+# and memory.
 MAX_NUMBERS = 2**20
 # Number of steps of Adam, and learning rate, in logits and standard deviations. Chosen on adult, digits and breast
 # cancer: with more steps, the log likelihood changes by less than 0.01 nats.
@@ -34,7 +35,7 @@ def log_likelihood_without_code(model: Model, train: Source, test: Source) -> Va
     rows by gradient descent.
     """
     likelihood = deepcopy(model.likelihood).train()
-    known, unknown = (model.to_model(_sample(source).to(model.device)) for source in (train, test))
+    known = model.to_model(_sample(train).to(model.device))
 
     def log_likelihood(rows: torch.Tensor) -> torch.Tensor:
         parameters = theta.expand(len(rows), *likelihood.parameter_shape)
@@ -49,10 +50,16 @@ def log_likelihood_without_code(model: Model, train: Source, test: Source) -> Va
             (-log_likelihood(known).mean()).backward()
             optimizer.step()
     with torch.inference_mode():
-        return np.asarray(log_likelihood(unknown).cpu(), np.float64)
+        parts = [log_likelihood(model.to_model(batch.x.to(model.device))) for batch in test.batches(_count_rows(test))]
+    return torch.cat(parts).cpu().double().numpy()
 
 
 def _sample(source: Source) -> torch.Tensor:
     """Return the rows in order, or random ones if there are too many."""
-    limit = max(1, MAX_NUMBERS // int(np.prod(source.schema.shape)))
+    limit = _count_rows(source)
     return next(source.batches(min(limit, len(source)), None if len(source) <= limit else 0)).x
+
+
+def _count_rows(source: Source) -> int:
+    """Return how many rows have at most ``MAX_NUMBERS`` values."""
+    return max(1, MAX_NUMBERS // int(np.prod(source.schema.shape)))

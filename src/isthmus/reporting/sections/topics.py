@@ -15,7 +15,7 @@ from isthmus.metrics.topics import coherence, topic_shares, topic_words
 from isthmus.reporting.blocks import Block, Section, Share, Table, Text
 from isthmus.reporting.intervals import estimate
 from isthmus.reporting.subject import Subject, Values
-from isthmus.reporting.texts import show
+from isthmus.reporting.texts import show, show_value
 
 MODEL = "this model"
 # Words of a topic; texts that the other methods are fitted to, which bounds the time.
@@ -45,7 +45,7 @@ def show_topics(subject: Subject) -> Section | None:
     ]
     topics.sort(key=lambda topic: -topic["share"].value)
     methods = [{"method": name, "coherence": means[name], "distinct words": Share(diversity[name])} for name in found]
-    others = " and ".join(f"{show(means[name].value)} of {name}" for name in found if name != MODEL)
+    others = " and ".join(f"{show_value(means[name])} of {name}" for name in found if name != MODEL)
     lead = (
         f"The {len(topics)} topics have a mean coherence of {show(means[MODEL])}, compared with {others}; "
         f"{format_percent(diversity[MODEL])} of their words are distinct."
