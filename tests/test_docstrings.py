@@ -4,7 +4,9 @@ import inspect
 from importlib import import_module
 
 import pytest
+from numpydoc.docscrape import NumpyDocString
 from numpydoc.validate import validate
+from sklearn.base import BaseEstimator
 from test_docs import MODULES
 
 # Rules of numpydoc that do not hold here. SA01: the text names related classes and functions. ES01: one sentence may
@@ -62,3 +64,39 @@ def test_docstrings_follow_the_rules_of_numpydoc(public):
         ignored = NOT_FOR_OVERRIDES if is_override(public, name) else NOT_FOR_METHODS
         faults += find_faults(f"{path_of(public)}.{name}", ignored)
     assert faults == []
+
+
+def list_without_default(function):
+    """Return the documented parameters with a default that their type does not name."""
+    defaults = {name: each.default for name, each in inspect.signature(function).parameters.items()}
+    documented = [
+        (name.strip(), each.type)
+        for each in NumpyDocString(inspect.getdoc(function) or "")["Parameters"]
+        for name in each.name.split(",")
+    ]
+    return [
+        name
+        for name, kind in documented
+        if defaults.get(name, inspect.Parameter.empty) is not inspect.Parameter.empty
+        and not ("default" in kind or kind == "ignored")
+    ]
+
+
+@pytest.mark.parametrize("public", list_public(), ids=path_of)
+def test_docstrings_name_the_defaults_of_parameters(public):
+    """The defaults of records, which functions return, are those of optional results."""
+    own = [vars(public)[name] for name in list_methods(public)] if inspect.isclass(public) else []
+    functions = [getattr(each, "__func__", each) for each in own if not isinstance(each, property)]
+    functions += [public] if not inspect.isclass(public) or issubclass(public, BaseEstimator) else []
+    assert [(function.__qualname__, names) for function in functions if (names := list_without_default(function))] == []
+
+
+def test_references_are_paragraphs():
+    """An indented line makes a term and its definition of a reference with a number."""
+    indented = [
+        path_of(public)
+        for public in list_public()
+        for text in NumpyDocString(inspect.getdoc(public) or "")["References"]
+        if text.startswith(" ") and not text.lstrip().startswith("[")
+    ]
+    assert indented == []

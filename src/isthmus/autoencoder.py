@@ -242,7 +242,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSup
         ----------
         X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
             NaN means missing. ``isthmus.data.Parquet`` and ``Chunks`` are sources larger than memory.
-        y : array of shape (n_samples,) or None
+        y : array of shape (n_samples,) or None, default=None
             Labels; only used by a conditional model.
         sample_weight : array of shape (n_samples,), float or None, default=None
             Weights >= 0 of rows in memory. They multiply the contributions of a row to the loss, to the validation
@@ -276,7 +276,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSup
         ----------
         X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
             Rows. NaN means missing.
-        y : array of shape (n_samples,) or None
+        y : array of shape (n_samples,) or None, default=None
             Labels; only used by a conditional model.
         sample_weight : array of shape (n_samples,), float or None, default=None
             Weights of the rows.
@@ -305,7 +305,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSup
 
         Parameters
         ----------
-        X, y, sample_weight : object
+        X : object
+            As in ``fit``.
+        y, sample_weight : object, default=None
             As in ``fit``.
         validate : bool, default=True
             Whether to hold out rows by ``validation_fraction``.
@@ -410,7 +412,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSup
 
         Parameters
         ----------
-        X, y, sample_weight : object
+        X : object
+            As in ``fit``.
+        y, sample_weight : object, default=None
             As in ``fit``.
 
         Returns
@@ -566,7 +570,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSup
         ----------
         Z : array of shape (n_samples, n_components)
             Codes.
-        y : array of shape (n_samples,) or None
+        y : array of shape (n_samples,) or None, default=None
             Without labels, a conditional model returns the mean over all labels.
         sample_values : bool, default=False
             Whether values are drawn from the likelihood instead of its mean; a conditional model then needs labels.
@@ -615,7 +619,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSup
         ----------
         X : array, tensor, data frame or Source of shape (n_samples, ...)
             Rows. NaN and null mean missing.
-        y : array of shape (n_samples,) or None
+        y : array of shape (n_samples,) or None, default=None
             Labels. Without them, a conditional model averages over all labels.
         n_draws : int or None, default=None
             None fills in expected values. An integer returns ``n_draws`` data sets with drawn values (multiple
@@ -633,8 +637,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSup
 
         References
         ----------
-        [1] Rubin, Multiple imputation for nonresponse in surveys, 1987. [2] Uria, Murray and Larochelle, A deep and
-            tractable density estimator, ICML 2014, arXiv:1310.1757.
+        [1] Rubin, Multiple imputation for nonresponse in surveys, 1987.
+        [2] Uria, Murray and Larochelle, A deep and tractable density estimator, ICML 2014, arXiv:1310.1757.
         """
         if not (n_draws is None or is_count(n_draws)):
             raise ValueError(f"n_draws must be None or a positive integer, got {n_draws!r}")
@@ -664,7 +668,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSup
         ----------
         n : int, default=1
             Number of rows.
-        y : array of shape (n,), one label, or None
+        y : array of shape (n,), one label, or None, default=None
             Labels of the rows, for conditional models only. None draws them with their training frequencies.
         given : dict or None, default=None
             Given values of columns, by name or, for arrays, by position, such as ``{"sex": "F"}``. Codes are drawn
@@ -705,7 +709,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSup
         ----------
         X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
             Rows. Missing values do not contribute to the score.
-        y : array of shape (n_samples,) or None
+        y : array of shape (n_samples,) or None, default=None
             Without labels, a conditional model averages over the labels of the training rows.
         n_draws : int, default=0
             0 gives the deterministic score log p(x | decoder(mean of the code)) minus the divergence of the code, which

@@ -7,8 +7,8 @@ expectation in a new block.
 
 References
 ----------
-[1] Sokal, Monte Carlo methods in statistical mechanics, 1997, section 3: the window of the estimate. [2] Angelopoulos,
-    Bates, Fisch, Lei and Schuster, Conformal risk control, ICLR 2024, arXiv:2208.02814.
+[1] Sokal, Monte Carlo methods in statistical mechanics, 1997, section 3: the window of the estimate.
+[2] Angelopoulos, Bates, Fisch, Lei and Schuster, Conformal risk control, ICLR 2024, arXiv:2208.02814.
 """
 
 import math

@@ -7,10 +7,11 @@ factor of two in the worst case, and almost exactly in practice [3, 4].
 
 References
 ----------
-[1] Vovk, Gammerman and Shafer, Algorithmic learning in a random world, 2005. [2] Laxhammar and Falkman, Conformal
-    prediction for distribution-independent anomaly detection in streaming vessel data, 2010. [3] Vovk, Cross-conformal
-    predictors, Annals of mathematics and artificial intelligence 74, 2015. [4] Barber, Candes, Ramdas and Tibshirani,
-    Predictive inference with the jackknife+, Annals of statistics 49, 2021.
+[1] Vovk, Gammerman and Shafer, Algorithmic learning in a random world, 2005.
+[2] Laxhammar and Falkman, Conformal prediction for distribution-independent anomaly detection in streaming vessel data,
+2010.
+[3] Vovk, Cross-conformal predictors, Annals of mathematics and artificial intelligence 74, 2015.
+[4] Barber, Candes, Ramdas and Tibshirani, Predictive inference with the jackknife+, Annals of statistics 49, 2021.
 """
 
 from collections import Counter

@@ -43,7 +43,7 @@ class Event(NamedTuple):
         calibration score.
     channels : tuple of str or int
         Channels that explain the event, the most important first; empty if the estimator has no ``contributions``.
-    expected_if_normal : float
+    expected_if_normal : float, default=nan
         Expected number of events at least as severe in a normal series of this length: far below 1 for an event that
         normal data hardly explain. A normal series has on average at most x events for which it is at most x. It
         follows from the calibration scores, and cannot be less than the length of the series as a share of theirs.

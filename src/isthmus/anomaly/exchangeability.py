@@ -9,9 +9,10 @@ capital [3].
 
 References
 ----------
-[1] Vovk, Nouretdinov and Gammerman, Testing exchangeability on-line, ICML 2003. [2] Vovk, Testing randomness online,
-    Statistical science 36, 2021. [3] Shin, Ramdas and Rinaldo, E-detectors: a nonparametric framework for sequential
-    change detection, New England journal of statistics in data science, 2023.
+[1] Vovk, Nouretdinov and Gammerman, Testing exchangeability on-line, ICML 2003.
+[2] Vovk, Testing randomness online, Statistical science 36, 2021.
+[3] Shin, Ramdas and Rinaldo, E-detectors: a nonparametric framework for sequential change detection, New England
+journal of statistics in data science, 2023.
 """
 
 from dataclasses import dataclass, field

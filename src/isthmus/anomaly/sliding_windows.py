@@ -137,7 +137,7 @@ class SlidingWindows(MetaEstimatorMixin, Configurable):
             In order of time; see ``isthmus.data.Windows`` for times, gaps and uneven steps.
         y : ignored
             Not used; present for pipelines.
-        sample_weight : None
+        sample_weight : None, default=None
             Time points have no weights, because windows share them.
 
         Returns

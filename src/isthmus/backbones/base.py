@@ -132,9 +132,9 @@ class Backbone(Part):
         ----------
         z : Tensor of shape (n, *z_shape)
             Latent variables.
-        condition : Tensor of shape (n, condition_width) or None
+        condition : Tensor of shape (n, condition_width) or None, default=None
             Encoded labels.
-        target : Tensor of shape (n, *encoded shape) or None
+        target : Tensor of shape (n, *encoded shape) or None, default=None
             The encoded row without flags, for autoregressive decoders only.
 
         Returns
@@ -152,7 +152,7 @@ class Backbone(Part):
         ----------
         z : Tensor of shape (n, *z_shape)
             Latent variables.
-        condition : Tensor of shape (n, condition_width) or None
+        condition : Tensor of shape (n, condition_width) or None, default=None
             Encoded labels.
 
         Returns

@@ -48,8 +48,9 @@ class ProdLDA(Backbone):
     References
     ----------
     [1] Srivastava and Sutton, Autoencoding variational inference for topic models (ProdLDA), ICLR 2017,
-        arXiv:1703.01488. [2] Rohe and Zeng, Vintage factor analysis with varimax performs statistical inference,
-        Journal of the Royal Statistical Society B 85, 2023, arXiv:2004.05387.
+    arXiv:1703.01488.
+    [2] Rohe and Zeng, Vintage factor analysis with varimax performs statistical inference, Journal of the Royal
+    Statistical Society B 85, 2023, arXiv:2004.05387.
 
     Examples
     --------

@@ -40,8 +40,9 @@ class Recurrent(Backbone):
     References
     ----------
     [1] Srivastava, Mansimov and Salakhutdinov, Unsupervised learning of video representations using LSTMs, ICML 2015,
-        arXiv:1502.04681. [2] Cho et al., Learning phrase representations using RNN encoder-decoder, EMNLP 2014,
-        arXiv:1406.1078. [3] Bowman et al., Generating sentences from a continuous space, CoNLL 2016, arXiv:1511.06349.
+    arXiv:1502.04681.
+    [2] Cho et al., Learning phrase representations using RNN encoder-decoder, EMNLP 2014, arXiv:1406.1078.
+    [3] Bowman et al., Generating sentences from a continuous space, CoNLL 2016, arXiv:1511.06349.
 
     Examples
     --------

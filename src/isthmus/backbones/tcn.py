@@ -38,9 +38,9 @@ class TCN(Backbone):
     References
     ----------
     [1] Bai, Kolter and Koltun, An empirical evaluation of generic convolutional and recurrent networks for sequence
-        modeling, 2018, arXiv:1803.01271.
+    modeling, 2018, arXiv:1803.01271.
     [2] Thill, Konen, Wang and Baeck, Temporal convolutional autoencoder for unsupervised anomaly detection in time
-        series, Applied Soft Computing 112, 2021.
+    series, Applied Soft Computing 112, 2021.
 
     Examples
     --------

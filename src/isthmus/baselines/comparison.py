@@ -22,12 +22,12 @@ class Comparison(NamedTuple):
         Name and unit of the measure.
     figures : dict of str to dict of str to float
         Figures by name, such as "error", "wrong" (a fraction) and "bound", and by method; "model" is the first method.
-    note : str
+    note : str, default=""
         A remark for the user, or "".
-    per : str
+    per : str, default="method"
         What a figure is of: "method", or "column" if figures are given by method and by column, the column with the
         largest error relative to that of the mean or the most frequent category first.
-    better : dict of str to str
+    better : dict of str to str, default={}
         By column, which of the model and the best other method is better; "neither" if the difference can be chance.
 
     Examples

@@ -202,7 +202,7 @@ class Bottleneck(Part):
         ----------
         h : Tensor of shape (n, *h_shape)
             Output of the encoder.
-        y : Tensor of shape (n, condition) or None
+        y : Tensor of shape (n, condition) or None, default=None
             Encoded labels, for the prior.
 
         Returns

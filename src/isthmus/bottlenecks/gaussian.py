@@ -37,9 +37,11 @@ class Gaussian(NormalPosterior):
 
     References
     ----------
-    [1] Kingma and Welling, Auto-encoding variational Bayes, ICLR 2014, arXiv:1312.6114. [2] Higgins et al., beta-VAE,
-        ICLR 2017. [3] Kingma et al., Inverse autoregressive flow, NIPS 2016, arXiv:1606.04934. [4] Burgess et al.,
-        beta-VAE, 2018, arXiv:1804.03599. [5] Burda et al., Importance weighted autoencoders, arXiv:1509.00519.
+    [1] Kingma and Welling, Auto-encoding variational Bayes, ICLR 2014, arXiv:1312.6114.
+    [2] Higgins et al., beta-VAE, ICLR 2017.
+    [3] Kingma et al., Inverse autoregressive flow, NIPS 2016, arXiv:1606.04934.
+    [4] Burgess et al., beta-VAE, 2018, arXiv:1804.03599.
+    [5] Burda et al., Importance weighted autoencoders, arXiv:1509.00519.
 
     Examples
     --------

@@ -30,8 +30,8 @@ class Masking(Corruption):
 
     References
     ----------
-    [1] Vincent et al., Extracting and composing robust features with denoising autoencoders, ICML 2008. [2] Devlin et
-        al., BERT, NAACL 2019, arXiv:1810.04805.
+    [1] Vincent et al., Extracting and composing robust features with denoising autoencoders, ICML 2008.
+    [2] Devlin et al., BERT, NAACL 2019, arXiv:1810.04805.
 
     Examples
     --------

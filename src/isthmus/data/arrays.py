@@ -38,13 +38,13 @@ class Array(Source):
         Or any object with ``shape``, ``dtype`` and indexing by rows, whose ``toarray`` returns a dense array.
     schema : Schema
         Description of one row.
-    y : Tensor of shape (n, width) or None
+    y : Tensor of shape (n, width) or None, default=None
         Encoded labels.
-    weight : Tensor of float64 of shape (n,) or None
+    weight : Tensor of float64 of shape (n,) or None, default=None
         Positive weights of the rows of ``values``; their scale has no effect.
-    rows : Tensor or None
+    rows : Tensor or None, default=None
         Positions of the selected rows in ``values``, in order; None selects all.
-    container : callable or None
+    container : callable or None, default=None
         Converts results to the container of the data.
 
     Examples

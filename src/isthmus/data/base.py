@@ -27,9 +27,9 @@ class Batch(NamedTuple):
     ----------
     x : Tensor of shape (n, *shape)
         Raw values, in the dtype of the data.
-    y : Tensor of shape (n, width) or None
+    y : Tensor of shape (n, width) or None, default=None
         Encoded labels.
-    weight : Tensor of shape (n,) or None
+    weight : Tensor of shape (n,) or None, default=None
         Weights of rows, with a mean of 1 over all rows of a source.
 
     Examples
@@ -114,9 +114,9 @@ class Batches(ABC):
         ----------
         size : int
             Number of rows per batch.
-        seed : int or None
+        seed : int or None, default=None
             None keeps the order of the rows.
-        shard : (int, int)
+        shard : (int, int), default=(0, 1)
             ``(rank, n)`` yields one of ``n`` parts of every batch: together, ``n`` processes see every row once. All
             get the same number of batches, some of which may be empty.
         """
@@ -130,9 +130,9 @@ class Batches(ABC):
         ----------
         size : int
             Number of rows per batch.
-        seed : int or None
+        seed : int or None, default=None
             None keeps the order of the rows.
-        shard : (int, int)
+        shard : (int, int), default=(0, 1)
             Rank and number of the parts of every batch.
 
         Returns

@@ -179,7 +179,7 @@ def apply(function: Callable[[Any], Any], source: Source, path: FilePath, names:
         Rows, also more than fit into memory.
     path : str or path
         The results have the order of the rows. On an error, no partial file remains.
-    names : sequence of str
+    names : sequence of str, default=()
         Names of the columns of arrays; x0, x1, ... by default.
 
     Returns

@@ -50,7 +50,7 @@ def as_source(X: Any, schema: Schema | Mapping[str, str] | None = None) -> Sourc
     ----------
     X : array, tensor, sparse rows, data frame or Source
         Rows.
-    schema : Schema, mapping or None
+    schema : Schema, mapping or None, default=None
         For data frames: a schema of the columns, or a mapping of some column names to kinds. With a schema without
         fields, all columns are numbers. For arrays: whether they are images, and their size.
 

@@ -37,7 +37,7 @@ def transform(
         Largest number of workers.
     resources : dict or None, default=None
         Resources of each worker, such as ``{"CPU": 4, "GPU": 1}``; None is one processor.
-    keep : sequence of str
+    keep : sequence of str, default=()
         Columns that are copied to the results, such as an identifier. Ray does not preserve the order of rows.
 
     Returns

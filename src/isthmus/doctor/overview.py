@@ -44,7 +44,7 @@ class ColumnOverview:
         Number of missing cells.
     values : str
         Range and median of numbers and dates, the most frequent categories, or an example.
-    counts : tuple of int
+    counts : tuple of int, default=()
         A histogram: number of rows in ten intervals of equal width between the smallest and the largest number or date,
         or of each of the ten most frequent categories. Empty for other kinds.
 

@@ -28,13 +28,13 @@ class Check:
     ----------
     rows : str
         What the rows are.
-    n_rows : int
+    n_rows : int, default=0
         Number of rows.
-    difference, mean_difference : float
+    difference, mean_difference : float, default=0.0
         Largest and mean difference of a number, relative to the scale of its output.
-    n_different, n_decisions : int
+    n_different, n_decisions : int, default=0
         Number of decisions and categories that differ, and of all.
-    note : str
+    note : str, default=""
         Why the rows were not compared: the message with which isthmus refuses them.
 
     Examples

@@ -574,7 +574,7 @@ def squared_jacobian(code: Tensor, u: Tensor, n_probes: int | None = None) -> Te
         Computed from ``u`` row by row.
     u : Tensor of shape (n, ...)
         Requires gradients.
-    n_probes : int or None
+    n_probes : int or None, default=None
         Number of random probes; None computes the exact norm.
 
     Returns

@@ -48,8 +48,8 @@ def interpolate(
 
     References
     ----------
-    [1] Shoemake, Animating rotation with quaternion curves, SIGGRAPH 1985. [2] White, Sampling generative networks,
-        2016, arXiv:1609.04468.
+    [1] Shoemake, Animating rotation with quaternion curves, SIGGRAPH 1985.
+    [2] White, Sampling generative networks, 2016, arXiv:1609.04468.
 
     Examples
     --------

@@ -80,9 +80,10 @@ def map2d(codes: Any, method: str = "pca", *, random_state: int | None = None, *
 
     References
     ----------
-    [1] Pearson, On lines and planes of closest fit, 1901. [2] van der Maaten and Hinton, Visualizing data using t-SNE,
-        JMLR 9, 2008. [3] McInnes, Healy and Melville, UMAP, 2018, arXiv:1802.03426. [4] Policar, Strazar and Zupan,
-        openTSNE, JSS 109, 2024.
+    [1] Pearson, On lines and planes of closest fit, 1901.
+    [2] van der Maaten and Hinton, Visualizing data using t-SNE, JMLR 9, 2008.
+    [3] McInnes, Healy and Melville, UMAP, 2018, arXiv:1802.03426.
+    [4] Policar, Strazar and Zupan, openTSNE, JSS 109, 2024.
 
     Examples
     --------

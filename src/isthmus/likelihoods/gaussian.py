@@ -43,9 +43,9 @@ class Gaussian(Likelihood):
     References
     ----------
     [1] Rybkin, Daniilidis and Levine, Simple and effective VAE training with calibrated decoders, ICML 2021,
-        arXiv:2006.13202.
+    arXiv:2006.13202.
     [2] Seitzer, Tavakoli, Antic and Martius, On the pitfalls of heteroscedastic uncertainty estimation with
-        probabilistic neural networks, ICLR 2022, arXiv:2203.09168 (beta-NLL).
+    probabilistic neural networks, ICLR 2022, arXiv:2203.09168 (beta-NLL).
 
     Examples
     --------

@@ -37,8 +37,8 @@ class NegativeBinomial(Likelihood):
 
     References
     ----------
-    [1] Lopez et al., Deep generative modeling for single-cell transcriptomics (scVI), Nature Methods 15, 2018. [2]
-        Lambert, Zero-inflated Poisson regression, Technometrics 34, 1992.
+    [1] Lopez et al., Deep generative modeling for single-cell transcriptomics (scVI), Nature Methods 15, 2018.
+    [2] Lambert, Zero-inflated Poisson regression, Technometrics 34, 1992.
 
     Examples
     --------

@@ -34,7 +34,7 @@ class Quantile(Likelihood):
     References
     ----------
     [1] Koenker and Bassett, Regression quantiles, Econometrica 46, 1978; Yu and Moyeed, Bayesian quantile regression,
-        Statistics and Probability Letters 54, 2001.
+    Statistics and Probability Letters 54, 2001.
 
     Examples
     --------

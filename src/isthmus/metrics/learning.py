@@ -67,9 +67,9 @@ def detection_score(real: Any, synthetic: Any, random_state: Any = None, max_row
     ----------
     real, synthetic : data frame
         Of any library that narwhals supports, with the same columns.
-    random_state : int, RandomState or None
+    random_state : int, RandomState or None, default=None
         Seed of the rows and folds.
-    max_rows : int
+    max_rows : int, default=10000
         Largest number of rows of each table; of more, a random sample is used.
 
     Returns
@@ -129,7 +129,7 @@ def utility(train: Any, synthetic: Any, test: Any, target: Any, random_state: An
         Of any library that narwhals supports, with the same columns.
     target : str
         Column to predict from all others.
-    random_state : int, RandomState or None
+    random_state : int, RandomState or None, default=None
         Seed of gradient boosting.
 
     Returns

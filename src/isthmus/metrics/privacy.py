@@ -79,10 +79,10 @@ def closest_record(
     ----------
     train, synthetic, holdout : data frame
         Of any library that narwhals supports, with the same columns.
-    max_rows : int
+    max_rows : int, default=5000
         Largest number of rows of each table for distances; of more, a random sample is used. Copies are counted in all
         rows.
-    random_state : int, RandomState or None
+    random_state : int, RandomState or None, default=None
         Seed of the random samples.
 
     Returns

@@ -100,9 +100,9 @@ def synthetic_quality(
         With the same columns.
     holdout : data frame
         Held-out real rows, with the same columns.
-    target : str or None
+    target : str or None, default=None
         Column to predict, for the utility.
-    random_state : int, RandomState or None
+    random_state : int, RandomState or None, default=None
         Seed.
 
     Returns

@@ -84,8 +84,8 @@ def topic_words(shares: Any, X: Any, vocabulary: Sequence[str], n: int = 10, *, 
 
     References
     ----------
-    [1] Sievert and Shirley, LDAvis: a method for visualizing and interpreting topics, ACL workshop 2014. [2] Doyle and
-        Elkan, Accounting for burstiness in topic models, ICML 2009.
+    [1] Sievert and Shirley, LDAvis: a method for visualizing and interpreting topics, ACL workshop 2014.
+    [2] Doyle and Elkan, Accounting for burstiness in topic models, ICML 2009.
 
     Examples
     --------
@@ -142,8 +142,8 @@ def coherence(topics: Sequence[Sequence[str]], X: Any, vocabulary: Sequence[str]
 
     References
     ----------
-    [1] Bouma, Normalized (pointwise) mutual information in collocation extraction, GSCL 2009. [2] Lau, Newman and
-        Baldwin, Machine reading tea leaves, EACL 2014.
+    [1] Bouma, Normalized (pointwise) mutual information in collocation extraction, GSCL 2009.
+    [2] Lau, Newman and Baldwin, Machine reading tea leaves, EACL 2014.
 
     Examples
     --------

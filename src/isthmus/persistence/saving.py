@@ -96,7 +96,7 @@ def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str =
     ----------
     path : str or path
         File that ``save`` wrote.
-    parts : sequence of classes
+    parts : sequence of classes, default=()
         Your own part classes that the model uses.
     device : str, default="auto"
         Device of the model.

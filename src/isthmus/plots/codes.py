@@ -26,7 +26,7 @@ def code_map(model: Any, X: Any = None, y: Any = None, *, ax: "Axes | None" = No
     ----------
     model : fitted estimator with ``transform``, or array of codes of shape (n_samples, n_components)
         Of more than two components, the first two principal components are shown.
-    X : array, data frame or Source of shape (n_samples, ...), or one row
+    X : array, data frame or Source of shape (n_samples, ...), one row, or None, default=None
         Rows to encode. If codes are given instead of a model: their labels.
     y : array of shape (n_samples,), name of a column of X, or None, default=None
         Labels. Classes get a legend; numbers that are not integers, and integers or dates of many values, get a colour

@@ -18,7 +18,7 @@ def histogram(model: Any, X: Any = None, y: Any = None, *, name: str = "", ax: "
     ----------
     model : fitted estimator with ``score_samples``, or array of values of shape (n_samples,)
         For a detector, the threshold is shown too.
-    X : array, data frame or Source of shape (n_samples, ...)
+    X : array, data frame or Source of shape (n_samples, ...), or None, default=None
         Rows to score. If values are given instead of a model: their classes.
     y : array of shape (n_samples,), name of a column of X, or None, default=None
         Classes.

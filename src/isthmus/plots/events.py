@@ -45,8 +45,10 @@ def events(
         Largest number of channels to show, the most anomalous channels of the most severe events first.
     n_events : int or None, default=None
         Largest number of events to show, the most severe first; None shows all.
-    gap, min_length : int
-        Parameters of ``AnomalyDetector.events``.
+    gap : int or None, default=None
+        See ``AnomalyDetector.events``.
+    min_length : int, default=1
+        See ``AnomalyDetector.events``.
     ax : Axes or None, default=None
         Axes within which the panels are drawn, as its ``child_axes``.
 

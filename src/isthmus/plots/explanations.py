@@ -28,7 +28,7 @@ def explain(
     ----------
     model : AnomalyDetector, Autoencoder, BaggedAutoencoders, or Explanation
         A fitted model, or the result of ``AnomalyDetector.explain``.
-    X : array, data frame or Source of shape (n_samples, ...), or one row
+    X : array, data frame or Source of shape (n_samples, ...), one row, or None, default=None
         Rows, of which one is explained; None if an explanation is given.
     row : int or None, default=None
         Index of the row; None is the row with the lowest score.

@@ -98,8 +98,10 @@ def interpolation(
     ----------
     model : Autoencoder, or a detector built on one
         Fitted.
-    a, b : array, data frame or Source of shape (n_pairs, ...), or one row
-        At most ten pairs are shown. Without ``b``, the pair is the first and the second row of ``a``.
+    a : array, data frame or Source of shape (n_pairs, ...), or one row
+        At most ten pairs are shown.
+    b : array, data frame or Source of shape (n_pairs, ...), one row, or None, default=None
+        The other rows of the pairs; None makes a pair of the first and the second row of ``a``.
     y : label or None, default=None
         For the decoder of a conditional model; None is its most frequent label.
     n : int, default=10

@@ -25,7 +25,7 @@ class Options:
         Where at least 95 % can be read, the others are reported.
     day_first : bool or None, default=None
         Whether "1/2/2020" is in February; None infers it from the column.
-    limits : dict
+    limits : dict, default={}
         For names of columns of numbers ``(lowest, highest)``, either of which may be None: values outside become
         missing. Infinite values always do.
     sentinels : {"report", "missing", "keep"}, default="report"
@@ -58,8 +58,8 @@ class Options:
 
     References
     ----------
-    [1] B. Iglewicz and D. C. Hoaglin, How to Detect and Handle Outliers, 1993. [2] F. T. Liu, K. M. Ting and
-        Z.-H. Zhou, Isolation Forest, ICDM 2008.
+    [1] B. Iglewicz and D. C. Hoaglin, How to Detect and Handle Outliers, 1993.
+    [2] F. T. Liu, K. M. Ting and Z.-H. Zhou, Isolation Forest, ICDM 2008.
 
     Examples
     --------

@@ -60,7 +60,7 @@ class Prior(Part):
         ----------
         z : Tensor of shape (n_draws, n, *z_shape)
             Latent variables.
-        y : Tensor of shape (n, condition) or None
+        y : Tensor of shape (n, condition) or None, default=None
             Encoded labels of the rows.
 
         Returns
@@ -80,7 +80,7 @@ class Prior(Part):
         ----------
         n : int
             Number of rows.
-        y : Tensor of shape (n, condition) or None
+        y : Tensor of shape (n, condition) or None, default=None
             Encoded labels.
         temperature : float, default=1.0
             Factor of standard deviations.

@@ -26,7 +26,6 @@ class Density(Prior):
         "mixture" is a mixture of 20 normal distributions, "kde" a kernel density with a cross-validated bandwidth,
         "flow" ``isthmus.priors.Flow``. Other estimators need ``fit(codes)``, ``sample(n)`` and ``get_params``;
         ``Autoencoder.score`` also needs ``score_samples(codes)``.
-
     n_candidates : int, default=1
         Number of rows that are drawn for each new row. With more than one, a discriminator is fitted to training rows
         and drawn rows after training, and chooses the new row among them [2]. Then ``log_prob`` is the density of the
@@ -43,9 +42,9 @@ class Density(Prior):
 
     References
     ----------
-    [1] Ghosh et al., From variational to deterministic autoencoders, ICLR 2020, arXiv:1903.12436. [2] Azadi et al.,
-        Discriminator rejection sampling, ICLR 2019, arXiv:1810.06758. [3] Heckerman et al., Dependency networks for
-        inference, collaborative filtering, and data visualization, JMLR 1, 2000.
+    [1] Ghosh et al., From variational to deterministic autoencoders, ICLR 2020, arXiv:1903.12436.
+    [2] Azadi et al., Discriminator rejection sampling, ICLR 2019, arXiv:1810.06758.
+    [3] Heckerman et al., Dependency networks for inference and data visualization, JMLR 1, 2000.
 
     Examples
     --------

@@ -49,8 +49,8 @@ class Flow(Configurable):
 
     References
     ----------
-    [1] Dinh, Sohl-Dickstein and Bengio, Density estimation using real NVP, ICLR 2017, arXiv:1605.08803. [2] Durkan,
-        Bekasov, Murray and Papamakarios, Neural spline flows, NeurIPS 2019, arXiv:1906.04032.
+    [1] Dinh, Sohl-Dickstein and Bengio, Density estimation using real NVP, ICLR 2017, arXiv:1605.08803.
+    [2] Durkan, Bekasov, Murray and Papamakarios, Neural spline flows, NeurIPS 2019, arXiv:1906.04032.
 
     Examples
     --------

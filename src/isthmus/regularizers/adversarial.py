@@ -45,9 +45,10 @@ class Adversarial(Regularizer):
 
     References
     ----------
-    [1] Makhzani, Shlens, Jaitly, Goodfellow and Frey, Adversarial autoencoders, 2015, arXiv:1511.05644. [2] Goodfellow
-        et al., Generative adversarial nets, NIPS 2014, arXiv:1406.2661. [3] Arjovsky and Bottou, Towards principled
-        methods for training generative adversarial networks, ICLR 2017, arXiv:1701.04862.
+    [1] Makhzani, Shlens, Jaitly, Goodfellow and Frey, Adversarial autoencoders, 2015, arXiv:1511.05644.
+    [2] Goodfellow et al., Generative adversarial nets, NIPS 2014, arXiv:1406.2661.
+    [3] Arjovsky and Bottou, Towards principled methods for training generative adversarial networks, ICLR 2017,
+    arXiv:1701.04862.
 
     Examples
     --------

@@ -23,9 +23,9 @@ class Entry(NamedTuple):
         Name of the estimator or simple method.
     figure : float
         The figure on held-out rows.
-    seconds : float
+    seconds : float, default=0.0
         Time of the fit; 0 for simple methods, which take no time worth telling.
-    choice : Choice or None
+    choice : Choice or None, default=None
         The estimator; None for a simple method.
 
     Examples
@@ -53,7 +53,7 @@ class Leaderboard:
         Number of held-out rows.
     entries : tuple of Entry
         The rows, the best first.
-    skipped : tuple of str
+    skipped : tuple of str, default=()
         Names of estimators for which no time was left.
 
     Examples

@@ -120,9 +120,9 @@ class Choice:
         Not fitted.
     reason : str
         Why it suits, as the end of a sentence that begins with the name.
-    variant : str
+    variant : str, default=""
         The function of the zoo that makes the estimator; "" if there is none.
-    options : dict
+    options : dict, default={}
         Its parameters.
 
     Examples

@@ -57,7 +57,7 @@ class Suggestion:
         Estimators that suit the data, the best first.
     reasons : list of str
         Sentences that explain the first choice.
-    leaderboard : Leaderboard or None
+    leaderboard : Leaderboard or None, default=None
         Figures on held-out rows, if there was time for fits.
 
     Examples

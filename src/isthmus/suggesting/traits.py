@@ -52,15 +52,15 @@ class Traits:
         series); "time points" (rows of one series); "texts"; or "stream" (rows of numbers that are not in memory).
     n_rows : int
         Number of rows.
-    shape : tuple of int
+    shape : tuple of int, default=()
         Shape of a row as a model reads it; empty for texts.
-    n_categorical : int
+    n_categorical : int, default=0
         Number of columns of categories.
     missing : float
         Share of missing cells, among the rows that were read.
-    left_out : str
+    left_out : str, default=""
         Columns that models do not learn from, with the reasons.
-    time : str, tuple of str or None
+    time : str, tuple of str or None, default=None
         Columns with the times of time points.
 
     Examples

@@ -24,9 +24,9 @@ class Group:
 
     Parameters
     ----------
-    rank : int
+    rank : int, default=0
         Index of this process.
-    size : int
+    size : int, default=1
         Number of processes. With 1, nothing is exchanged.
 
     Examples

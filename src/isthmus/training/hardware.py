@@ -43,9 +43,11 @@ def choose_device(
         "auto", or a device that torch knows.
     model : Module
         On any device.
-    batch_size, n_steps : int
-        Rows of a step and number of steps; the defaults are those of many fits, for a model that is applied.
-    recorded : bool
+    batch_size : int, default=256
+        Rows of a step. Both defaults are those of many fits, for a model that is applied.
+    n_steps : int, default=3500
+        Number of steps.
+    recorded : bool, default=True
         Whether steps can be recorded on an accelerator; others spend much time between their kernels.
 
     Returns

@@ -71,10 +71,10 @@ def train(
         Rows to validate on.
     settings : TrainSettings
         Length, rate and precision of the training.
-    callbacks : sequence of callables
+    callbacks : sequence of callables, default=()
         Each is called with the state after every epoch; a true result stops the training. A ``Checkpoint`` also writes
         between epochs.
-    group : Group
+    group : Group, default=Group(rank=0, size=1)
         The processes that train together.
 
     Raises

@@ -30,7 +30,7 @@ class Trial:
         Time of the fit.
     scores : ndarray of shape (n_judged,)
         Score of each judged row, higher is better; empty unless the trial is complete.
-    error : str
+    error : str, default=""
         Message of the error of a failed trial.
 
     Examples

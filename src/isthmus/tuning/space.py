@@ -178,7 +178,9 @@ def search_space(estimator: Any, X: Any, y: Any = None, *, code_size: bool = Fal
     ----------
     estimator : Autoencoder
         Its parameters are the middle of the ranges.
-    X, y : object
+    X : object
+        As in ``fit``.
+    y : object, default=None
         As in ``fit``.
     code_size : bool, default=False
         Whether to include ``n_components``. It makes sense only for a measure that counts the size of the code, such as

@@ -71,7 +71,7 @@ class Parquet(Stream):
     paths_or_pattern : str, path, or sequence of them
         A file, a folder of ``.parquet`` files, or a pattern such as ``"day-*.parquet"``. Files of a folder or a pattern
         are sorted by name. Subfolders may define columns, such as ``year=2024/month=1`` (Hive partitions).
-    columns : sequence of str or None
+    columns : sequence of str or None, default=None
         Columns to read, in this order; None reads all.
 
     Raises

@@ -61,7 +61,7 @@ class Texts:
     References
     ----------
     [1] Sennrich, Haddow and Birch, Neural machine translation of rare words with subword units, ACL 2016,
-        arXiv:1508.07909.
+    arXiv:1508.07909.
 
     Examples
     --------
