@@ -139,3 +139,21 @@ def test_a_forked_process_fits_and_scores_after_a_fit_in_its_parent():
     environment = os.environ | {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "active", "GOMP_SPINCOUNT": "infinite"}
     done = subprocess.run([sys.executable, "-c", FORKING], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+# Threads that wait
+
+# ``OMP_DISPLAY_ENV`` makes GNU OpenMP print its settings when torch loads it.
+SHOWN = os.environ | {"OMP_DISPLAY_ENV": "verbose"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="torch has GNU OpenMP on Linux only")
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [({}, "1000"), ({"GOMP_SPINCOUNT": "20"}, "20"), ({"OMP_WAIT_POLICY": "passive"}, "0")],
+)
+def test_threads_that_wait_soon_sleep_unless_the_user_sets_another_time(given, used):
+    environment = {name: value for name, value in SHOWN.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    code = [sys.executable, "-c", "from isthmus import Autoencoder"]
+    done = subprocess.run(code, env=environment | given, capture_output=True, text=True, check=True)
+    assert f"GOMP_SPINCOUNT = '{used}'" in done.stderr

@@ -187,6 +187,8 @@ plt.show()
 #
 # - **Two processes are slower than one.** The batch is small, or processes share cores: set ``OMP_NUM_THREADS=1`` and
 #   start no more processes than there are cores.
+# - **A fit is slow while other programs run.** Threads that wait for each other take the processor from the others.
+#   Import isthmus before torch, which makes them wait less, or set ``OMP_NUM_THREADS=1``.
 # - **Each process writes the file.** Let one of them do it, as in the program above.
 # - **The data are read by each process.** For large data, use :class:`isthmus.data.Parquet`: each process reads its own
 #   row groups. Batches then consist of other rows, and results agree less exactly.

@@ -1,5 +1,6 @@
 """isthmus: the toolkit for autoencoders, with scikit-learn's habits."""
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,12 @@ __all__ = [
     "tuning",
     "zoo",
 ]
+
+# How often a thread of torch that waits for others looks for work before it sleeps; read when torch is imported. The
+# default of GNU OpenMP keeps it busy for milliseconds, and takes the processor from the threads it waits for while
+# other programs run: see docs/performance.md.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 # The package of each public class and function.
 _HOME = {
