@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-import numpy as np
-
 # Absolute values outside this range are written with an exponent.
 SMALL, LARGE = 1e-3, 1e6
 # Significant digits of a number without an interval, and the largest number of digits after the point.
@@ -168,8 +166,10 @@ def format_value(value: Any, low: Any = None, high: Any = None) -> str:
     """
     if is_missing(value):
         return "missing"
-    if isinstance(value, np.datetime64):
-        return str(np.datetime_as_string(value, unit="auto")).replace("T", " ")
+    if getattr(getattr(value, "dtype", None), "kind", None) == "M":
+        from numpy import datetime_as_string  # commands without a net start without NumPy
+
+        return str(datetime_as_string(value, unit="auto")).replace("T", " ")
     if isinstance(value, date):  # includes datetime
         text = value.isoformat(" ", "minutes") if isinstance(value, datetime) else str(value)
         return text.removesuffix(" 00:00")

@@ -9,6 +9,7 @@ import typer
 
 from isthmus.cli.options import ImageSize, Times
 from isthmus.cli.paths import MODEL, PICTURES, check_input, check_model, check_output
+from isthmus.formatting import pluralize
 
 
 def check_share(option: str, largest: float | None = None) -> Callable[[float | None], float | None]:
@@ -110,8 +111,6 @@ class DetectOptions:
 
     def describe_count(self, n_alarms: int, unit: str) -> str:
         """Return the number of alarms, and how many of them are written if these are fewer."""
-        from isthmus.formatting import pluralize  # imports NumPy, which --help does not need
-
         count = pluralize(n_alarms, unit)
         return count if self.top is None or self.top >= n_alarms else f"the worst {self.top:,} of {count}"
 
