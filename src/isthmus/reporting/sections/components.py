@@ -30,9 +30,9 @@ def show_components(subject: Subject) -> Section | None:
     records = [
         {
             "component": f"{i + 1}",
-            "standard deviation": float(np.sqrt(variance[i])),
+            "SD": float(np.sqrt(variance[i])),
             "active": "yes" if active[i] else "no",
-            f"from -{DISTANCE:g} to +{DISTANCE:g} standard deviations": effects[i],
+            f"-{DISTANCE:g} to +{DISTANCE:g} SD": effects[i],
         }
         for i in np.argsort(-variance, kind="stable").tolist()
     ]
@@ -42,7 +42,8 @@ def show_components(subject: Subject) -> Section | None:
     blocks: list[Block] = [
         Table.of(records, "Components, and the columns that change most with them"),
         Text(
-            "Each component is moved while the others keep their means; the columns are those with the largest changes."
+            f"Each component is moved from -{DISTANCE:g} to +{DISTANCE:g} of its standard deviations (SD) while "
+            "the others keep their means; the columns are those with the largest changes."
         ),
     ]
     values = {"n_active": n_active, "components": records}
