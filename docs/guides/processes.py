@@ -168,9 +168,9 @@ plt.show()
 #
 #    from isthmus import Autoencoder, distributed
 #
-#    each = {"CPU": 8, "GPU": 1}
+#    workers = {"num_workers": 4, "resources": {"CPU": 8, "GPU": 1}}
 #    model = distributed.fit(
-#        Autoencoder(8), "days/day-*.parquet", num_workers=4, resources=each, storage_path="/shared/runs"
+#        Autoencoder(8), "days/day-*.parquet", storage_path="/shared/runs", **workers
 #    )
 #    codes = distributed.transform(model, "days/day-*.parquet", num_workers=4, keep=["id"])
 #    codes.write_parquet("/shared/codes")

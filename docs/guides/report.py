@@ -31,6 +31,13 @@ report.save("report.html", "report.json", "card.md")
 # .. code-block:: console
 #
 #    $ isthmus report model.safetensors test.csv --train train.csv --json --card
+#
+# The page begins like this:
+#
+# .. image:: /images/report.png
+#    :alt: The head of the report: three sentences of the verdict, a chart of errors with intervals, and a table of them
+
+# sphinx_gallery_thumbnail_path = 'images/report.png'
 
 # %%
 # The verdict
