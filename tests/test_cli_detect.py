@@ -73,6 +73,28 @@ def test_a_stuck_sensor_is_named(folder):
     assert line in run("stuck.csv", *options).output
 
 
+def test_a_saved_detector_names_stuck_and_dead_sensors(folder):
+    series = pd.read_csv("test.csv")
+    series["load"] = np.sin(np.arange(700, 900) / 4) + 0.05 * np.random.default_rng(1).standard_normal(200)
+    run("train.csv", "--time", "time", "--save", "d.safetensors", *QUICK)
+    series.to_csv("calm.csv", index=False)
+    again = ["--detector", "d.safetensors", "--exit-code", "--force"]
+    for text in ("stuck", "dead"):
+        assert f"{text} sensor" not in run("calm.csv", *again).output
+    series.loc[22:36, "load"] = 0.25
+    series.to_csv("stuck.csv", index=False)
+    done = run("stuck.csv", *again)
+    assert f"stuck sensor? load is 0.25 at 15 points from {series.time[22][:16]} on" in done.output
+    assert done.exit_code == 1
+    series.loc[22:36, "load"] = np.nan
+    series.to_csv("dead.csv", index=False)
+    with pytest.warns(UserWarning, match="values are missing"):
+        done = run("dead.csv", *again)
+    where = f"15 points in a row from {series.time[22][:16]} on"
+    assert f"dead sensor? load has no value at {where}, learned from at most 0 missing values in a row" in done.output
+    assert done.exit_code == 1
+
+
 def test_of_many_stuck_sensors_some_are_named(folder):
     series = pd.read_csv("train.csv").assign(**{name: lambda frame: frame["load"] for name in "abcdef"})
     series.to_csv("wide.csv", index=False)

@@ -105,7 +105,8 @@ print(series_quality(labels, -detector.score_samples(later)))
 #
 # - **The series is short.** The rate ``fpr`` needs some independent stretches. The detector says which rate it
 #   guarantees: ``fpr_``. The rate is an average over series.
-# - **Values are missing.** The other values are scored, and a warning names the channel.
+# - **Values are missing.** The other values are scored. ``isthmus detect`` names a channel without values for a long
+#   time: "dead sensor? flow has no value at 112 points in a row".
 #   For a method that accepts no gaps, :class:`isthmus.SeriesImputer` fills them from other times and channels
 #   (``isthmus fit --time`` and ``isthmus impute``).
 # - **The normal part is not normal.** A fault in the training rows is learned. Look at it first.
@@ -119,11 +120,14 @@ print(series_quality(labels, -detector.score_samples(later)))
 #   as the most unusual ones. Squared distances are compared, so this is about a third of the largest deviation: a drift
 #   of 200 points over 10 degrees is an event from its 70th point on. Look at the values before the start of such an
 #   event.
-# - **A few values outside the range raise no alarm.** A score is about all values of a window. With ``--normal``,
-#   ``isthmus detect`` names such values: "without an alarm: power -8.11 at 8 points".
+# - **A few values outside the range raise no alarm.** A score is about all values of a window. With ``--normal`` or
+#   ``--detector``, ``isthmus detect`` names such values: "without an alarm: power -8.11 at 8 points".
 # - **A sensor is stuck.** Nets reconstruct a constant that is a usual value well, so that there may be no alarm. With
-#   ``--normal``, ``isthmus detect`` names it: "stuck sensor? head is 17.8 at 16 points, learned from at most 2 equal
-#   values in a row".
+#   ``--normal`` or ``--detector``, ``isthmus detect`` names it: "stuck sensor? head is 17.8 at 16 points, learned from
+#   at most 2 equal values in a row". ``--exit-code`` counts stuck and dead sensors, too.
+# - **An event names the wrong sensor.** Nets expect the values of related sensors from each other, so that a broken
+#   heating may look like a wrong outdoor temperature. Sensors whose values lie outside those learned from are named
+#   too; look at all sensors of an event.
 # - **Seasons are longer than windows.** Add a window of the length of the season: ``lengths``.
 # - **Point-adjusted scores.** They count a whole event as found after one lucky point, and random scores look good.
 #

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.ambient import with_own_settings
 from isthmus.anomaly.bagged_autoencoders import BaggedAutoencoders
+from isthmus.anomaly.channel_limits import ChannelLimits
 from isthmus.anomaly.window_scores import WindowScorer
 from isthmus.anomaly.window_views import KINDS, View, choose_lengths
 from isthmus.autoencoder import Autoencoder
@@ -85,6 +86,8 @@ class SlidingWindows(MetaEstimatorMixin, Configurable):
         One per view: all lengths of the first of ``views``, then those of the next.
     held_out_scores_ : ndarray of shape (n_timepoints,)
         Score of each time point of the training series, by nets that have not seen it.
+    channel_limits_ : ChannelLimits
+        Range of each channel of the training series, and how many equal and missing values it has in a row.
     n_features_in_ : int
         Number of channels.
     feature_names_in_ : ndarray of str
@@ -107,6 +110,7 @@ class SlidingWindows(MetaEstimatorMixin, Configurable):
     True
     """
 
+    channel_limits_: ChannelLimits
     held_out_scores_: Values
     lengths_: list[int]
     estimators_: list[BaggedAutoencoders]
@@ -165,6 +169,7 @@ class SlidingWindows(MetaEstimatorMixin, Configurable):
         self.lengths_, self.estimators_ = lengths, [scorer.estimator for scorer in scorers]
         self._windows, self._window_scorers = windows.cut(max(lengths)), scorers
         self._fingerprint = self._windows.fingerprint
+        self.channel_limits_ = ChannelLimits.of(windows.series)
         self.n_features_in_ = windows.schema.shape[0]
         if windows.channels:
             self.feature_names_in_ = np.array(windows.channels, dtype=object)

@@ -101,7 +101,10 @@ class DetectOptions:
     ] = None
     exit_code: Annotated[
         bool,
-        typer.Option("--exit-code", help="End with exit code 1 if there are alarms, and with 0 if there are none."),
+        typer.Option(
+            "--exit-code",
+            help="End with exit code 1 if there are alarms, or sensors that are stuck or dead; otherwise with 0.",
+        ),
     ] = False
 
     @property

@@ -1,7 +1,7 @@
 """``isthmus detect`` on series: the events, how far they can be trusted, and the values of the worst."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.anomaly import AnomalyDetector, Event, SlidingWindows
+from isthmus.anomaly.channel_limits import find_longest_gap, find_longest_run
 from isthmus.anomaly.events import mark_events
 from isthmus.anomaly.thresholds import FPR
 from isthmus.cli.detect_options import DetectOptions
@@ -17,7 +18,7 @@ from isthmus.cli.images import draw_events
 from isthmus.cli.models import list_times
 from isthmus.cli.outputs import Output
 from isthmus.data.series.series import read_fitted_series
-from isthmus.data.series.times import list_time_columns, read_times
+from isthmus.data.series.times import read_times
 from isthmus.formatting import format_percent, format_range, format_value, list_names, pluralize
 
 Values = np.ndarray[Any, Any]
@@ -28,7 +29,8 @@ MANY = 1 / 3
 USUAL = (0.01, 0.99)
 # Distance from the range of the rows of fit beyond which values are named, as a share of this range. Not tuned.
 MARGIN = 0.1
-# A value that is repeated at this many points, and this many times as often as in the rows of fit, is named. Not tuned.
+# A value that is repeated or missing at this many points in a row, and this many times as many as in fit, is
+# named. Not tuned.
 N_REPEATED, MORE_REPEATED = 10, 3
 
 # Largest number of channels that are named for the same reason.
@@ -101,13 +103,12 @@ def _is_regular(column: Any) -> bool:
 
 
 def report_events(detector: AnomalyDetector, X: Any, options: DetectOptions, output: Output, out: Path) -> int:
-    """Write the events, explain the worst, and return how many there are."""
+    """Write the events, explain the worst, and return how many events and faulty sensors there are."""
     events = detector.events(X)
     worst = sorted(events, key=lambda event: -event.severity)[: options.top]
     times = read_fitted_series(detector.estimator_, X).times
     quiet = ~mark_events(events, times)
-    n_channels = detector.estimator_.n_features_in_
-    reasons = {event: _describe_event(event, X, mark_events([event], times), quiet, n_channels) for event in worst}
+    reasons = {event: _describe_event(event, detector, X, mark_events([event], times), quiet) for event in worst}
     output.write({out: _as_table({event: reasons[event] for event in events if event in reasons})})
     if options.detector is None:
         print(f"windows of {list_names(detector.estimator_.lengths_)} time points; --lengths sets others")
@@ -123,12 +124,14 @@ def report_events(detector: AnomalyDetector, X: Any, options: DetectOptions, out
         print(EXPECTED)
     for event in worst[: options.n_explained]:
         print(f"{_describe_time(event)}: {reasons[event]}")
-    if options.normal is not None:
-        for line in [*_list_values_outside(detector, X, times, quiet), *_list_repeated_values(detector, X, times)]:
-            print(line)
+    # Rows that the detector has learned from are within its limits.
+    learned = options.normal is None and options.detector is None
+    faults = [] if learned else [*_list_missing_values(detector, X, times), *_list_repeated_values(detector, X, times)]
+    for line in [*([] if learned else _list_values_outside(detector, X, times, quiet)), *faults]:
+        print(line)
     if options.plot is not None:
         draw_events(detector, X, options.plot, options.top)
-    return len(events)
+    return len(events) + len(faults)
 
 
 def _describe_rate(detector: AnomalyDetector) -> str:
@@ -153,14 +156,28 @@ def _list_repeated_values(detector: AnomalyDetector, X: Any, times: Values) -> l
     Nets reconstruct a constant value well if it is a usual one, so that it may raise no alarm.
     """
     lines = []
-    for name in _list_channels(detector, X):
+    for name, n_known in _pair_channels(detector, "longest_run"):
         values = _read_channel(X, name)
-        n_repeated, start = _find_longest_run(values)
-        n_known, _ = _find_longest_run(_read_channel(detector._reference.rows, name))
+        n_repeated, start = find_longest_run(values)
         if n_repeated >= max(N_REPEATED, MORE_REPEATED * n_known):
             where = f"{pluralize(n_repeated, 'point')} from {format_value(times[start])} on"
-            known = f"learned from at most {n_known} equal values in a row"
+            known = f"learned from at most {pluralize(int(n_known), 'equal value')} in a row"
             lines.append(f"stuck sensor? {name} is {format_value(float(values[start]))} at {where}, {known}")
+    return _shorten(lines)
+
+
+def _list_missing_values(detector: AnomalyDetector, X: Any, times: Values) -> list[str]:
+    """Return a line for each channel that lacks far more values in a row than in the rows of fit: a dead sensor.
+
+    Scores use the values of the other channels, so that there is no alarm.
+    """
+    lines = []
+    for name, n_known in _pair_channels(detector, "longest_gap"):
+        n_missing, start = find_longest_gap(_read_channel(X, name))
+        if n_missing >= max(N_REPEATED, MORE_REPEATED * n_known):
+            where = f"{pluralize(n_missing, 'point')} in a row from {format_value(times[start])} on"
+            known = f"learned from at most {pluralize(int(n_known), 'missing value')} in a row"
+            lines.append(f"dead sensor? {name} has no value at {where}, {known}")
     return _shorten(lines)
 
 
@@ -170,29 +187,26 @@ def _shorten(lines: list[str]) -> list[str]:
     return [*lines[:N_LINES], *rest]
 
 
-def _find_longest_run(values: Values) -> tuple[int, int]:
-    """Return the length and the start of the longest run of equal values."""
-    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
-    lengths = np.diff(np.append(starts, len(values)))
-    longest = int(lengths.argmax())
-    return int(lengths[longest]), int(starts[longest])
-
-
 def _list_values_outside(detector: AnomalyDetector, X: Any, times: Values, quiet: Values) -> list[str]:
     """Return a line for each channel with values without an alarm that lie far outside those of the rows of fit.
 
     The score of a window is about all its values, so that a few values of one channel may not suffice for an alarm.
     """
-    known, lines = detector._reference.rows, []
-    for name in _list_channels(detector, X):
-        values, fitted = _read_channel(X, name), _read_channel(known, name)
-        low, high, margin = np.nanmin(fitted), np.nanmax(fitted), MARGIN * np.ptp(fitted[~np.isnan(fitted)])
-        outside = np.flatnonzero(quiet & ((values < low - margin) | (values > high + margin)))
-        if len(outside):
-            found = _format_range(values[outside].min(), values[outside].max())
-            where = f"{pluralize(len(outside), 'point')} from {format_value(times[outside[0]])} on"
-            lines.append(f"without an alarm: {name} {found} at {where}, learned from {_format_range(low, high)}")
+    lines = []
+    for name, found, known, points in _find_values_outside(detector, X, quiet):
+        where = f"{pluralize(len(points), 'point')} from {format_value(times[points[0]])} on"
+        lines.append(f"without an alarm: {name} {found} at {where}, {known}")
     return _shorten(lines)
+
+
+def _find_values_outside(detector: AnomalyDetector, X: Any, chosen: Values) -> Iterator[tuple[Any, str, str, Values]]:
+    """Yield channels whose values at chosen points lie far outside those of the rows of fit, and the points."""
+    for name, low, high in _pair_channels(detector, "low", "high"):
+        values, margin = _read_channel(X, name), MARGIN * (high - low)
+        points = np.flatnonzero(chosen & ((values < low - margin) | (values > high + margin)))
+        if len(points):
+            found = _format_range(values[points].min(), values[points].max())
+            yield name, found, f"learned from {_format_range(low, high)}", points
 
 
 def _describe_time(event: Event) -> str:
@@ -200,12 +214,19 @@ def _describe_time(event: Event) -> str:
     return f"{span}, {event.certainty}"
 
 
-def _describe_event(event: Event, X: Any, during: Values, usual: Values, n_channels: int) -> str:
-    """Return what is unusual in the channels of an event."""
+def _describe_event(event: Event, detector: AnomalyDetector, X: Any, during: Values, usual: Values) -> str:
+    """Return what is unusual in the channels of an event, and in others that lie outside the rows of fit.
+
+    Nets expect the values of related channels from each other, so that a fault of one may appear in another.
+    """
     channels = [_describe_channel(name, _read_channel(X, name), during, usual) for name in event.channels]
     texts, within = ([text for text, is_within in channels if is_within == each] for each in (False, True))
     if within:
-        texts.append(f"{', '.join(within)}, but unusual in {COURSE if n_channels == 1 else COMBINATION}")
+        is_alone = detector.estimator_.n_features_in_ == 1
+        texts.append(f"{', '.join(within)}, but unusual in {COURSE if is_alone else COMBINATION}")
+    for name, found, known, _ in _find_values_outside(detector, X, during):
+        if name not in event.channels:
+            texts.append(f"{name} {found}, {known}")
     return "; ".join(texts) or "all channels"
 
 
@@ -218,7 +239,7 @@ def _describe_channel(name: Any, values: Values, during: Values, usual: Values) 
     if not len(outside):
         return found, False
     low, high = outside.min(), outside.max()
-    n_repeated, start = _find_longest_run(inside)
+    n_repeated, start = find_longest_run(inside)
     is_stuck = n_repeated >= max(N_REPEATED, MOST * len(inside)) and np.mean(np.diff(outside) == 0) < MOST
     if is_stuck:
         found = f"{name} {format_value(float(inside[start]))} at {pluralize(n_repeated, 'point')} in a row"
@@ -231,9 +252,10 @@ def _format_range(low: float, high: float) -> str:
     return format_range(float(low), float(high))
 
 
-def _list_channels(detector: AnomalyDetector, X: Any) -> list[str]:
-    own = list_time_columns(detector.estimator_.time)
-    return [name for name in X.column_names if name not in own]
+def _pair_channels(detector: AnomalyDetector, *names: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the name of each channel, and limits of its values in the rows of fit."""
+    series = detector.estimator_
+    return zip(series.feature_names_in_, *(getattr(series.channel_limits_, name) for name in names), strict=True)
 
 
 def _read_channel(X: Any, name: Any) -> Values:

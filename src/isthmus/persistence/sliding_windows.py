@@ -8,6 +8,7 @@ import torch
 from sklearn.base import clone
 
 from isthmus.anomaly import BaggedAutoencoders, SlidingWindows
+from isthmus.anomaly.channel_limits import ChannelLimits
 from isthmus.anomaly.window_scores import WindowScorer
 from isthmus.anomaly.window_views import View
 from isthmus.autoencoder import Autoencoder
@@ -25,6 +26,7 @@ def describe(sliding: SlidingWindows, nested: Callable[[Any], Content]) -> Conte
         arrays |= {f"{name}{i}": values for name, values in own.items()}
         view = {"kind": scorer.view.kind, "length": scorer.view.windows.length}
         scorers.append({**view, "center": scorer.center, "scale": scorer.scale})
+    arrays |= {f"channel_{name}": values for name, values in sliding.channel_limits_._asdict().items()}
     fitted = {**columns_to_plain(sliding), "lengths_": sliding.lengths_, "scorers": scorers}
     fitted |= {"series": cut_to_plain(sliding._windows), "fingerprint": sliding._fingerprint}
     return Content.of(sliding, arrays, fitted, inner, template=type(sliding.estimator).__name__)
@@ -47,6 +49,7 @@ def rebuild(content: Content, context: Context) -> SlidingWindows:
     sliding.estimator = _make_template(content.document["estimator"]["template"], sliding.estimators_[0])
     sliding.lengths_, sliding._fingerprint = fitted["lengths_"], fitted["fingerprint"]
     sliding.held_out_scores_ = arrays["held_out_scores"]
+    sliding.channel_limits_ = ChannelLimits(*(arrays[f"channel_{name}"] for name in ChannelLimits._fields))
     take_columns(sliding, fitted)
     return sliding
 

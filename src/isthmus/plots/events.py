@@ -25,7 +25,7 @@ def events(
     model: Any,
     X: Any,
     *,
-    n_channels: int = 3,
+    n_channels: int = 6,
     n_events: int | None = None,
     gap: int | None = None,
     min_length: int = 1,
@@ -41,7 +41,7 @@ def events(
         Fitted to a series.
     X : Windows, or array, tensor or data frame of shape (n_timepoints,) or (n_timepoints, n_channels)
         As in ``AnomalyDetector.score_samples``.
-    n_channels : int, default=3
+    n_channels : int, default=6
         Largest number of channels to show, the most anomalous channels of the most severe events first.
     n_events : int or None, default=None
         Largest number of events to show, the most severe first; None shows all.
