@@ -377,6 +377,17 @@ def test_the_error_suggests_prepare_if_it_can_repair(make, cells, what):
         assert read(make(f"x\ty\n{cells[0]}\ta\n{cells[1]}\tb\n"), delimiter="\t")["x"].to_pylist() == cells
 
 
+def test_words_among_numbers_are_named_with_the_option_that_makes_them_missing(make):
+    path = make("x,y\n" + "".join(f"{i / 4},a\n" for i in range(60)) + "-,b\nbad cell,c\n")
+    with note(
+        "left as text though they look like numbers: 'x', except for '-', 'bad cell': --missing - if this means missing"
+    ):
+        assert read(path)["x"].type == pa.string()
+    path = make("x,y\n" + "".join(f"{i / 4},a\n" for i in range(60)) + "no value,b\n")
+    with note("except for 'no value': --missing 'no value' if this means missing"):
+        read(path)
+
+
 def test_thousands_separators_need_a_decimal_mark_in_another_cell(make):
     assert read(make("a;b\n1.234;1,5\n2.500;2,5\n"), delimiter=";", decimal=",")["a"].to_pylist() == [1234, 2500]
     with note("with decimal commas"):

@@ -1,5 +1,6 @@
 """Lossless conversion of columns of text to columns of numbers, dates and truth values."""
 
+import shlex
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -28,11 +29,12 @@ N_TRIED, MOSTLY = 1000, 0.95
 
 
 class Column(NamedTuple):
-    """A column that was read, the counts of words for missing values, and what ``prepare`` could convert it to."""
+    """A column that was read, the counts of words for missing values, and what it looks like except for other texts."""
 
     values: Any
     words: dict[str, int]
     hint: str = ""
+    others: tuple[str, ...] = ()
 
 
 def read_columns(table: pa.Table, options: Options, decimal: str | None) -> tuple[pa.Table, list[str]]:
@@ -73,8 +75,8 @@ def read_column(column: Any, options: Options, decimal: str | None, is_text: boo
         return Column(column, {})
     encoded = column.combine_chunks().dictionary_encode()
     texts, words = _replace_missing_words(encoded, options.missing)
-    values, hint = (texts, "") if is_text else _read_texts(texts, decimal)
-    return Column(values.take(encoded.indices), words, hint)
+    values, hint, others = (texts, "", ()) if is_text else _read_texts(texts, decimal)
+    return Column(values.take(encoded.indices), words, hint, others)
 
 
 def read_plain(column: Any, decimal: str | None, plain_notation: bool = False) -> Any:
@@ -91,16 +93,16 @@ def read_plain(column: Any, decimal: str | None, plain_notation: bool = False) -
     return None if plain_notation and decimal is None and _all(column, THOUSANDS) else _without_nan(values)
 
 
-def _read_texts(texts: Any, decimal: str | None) -> tuple[Any, str]:
-    """Convert distinct texts to values, or return the texts with a hint of what they could be."""
+def _read_texts(texts: Any, decimal: str | None) -> tuple[Any, str, tuple[str, ...]]:
+    """Convert distinct texts to values, or return the texts with what they look like except for others."""
     if texts.null_count == len(texts):
-        return texts.cast(pa.float64()), ""
+        return texts.cast(pa.float64()), "", ()
     trimmed = compute.utf8_trim_whitespace(texts)
     for read in (_read_marked, read_plain, _read_plain_points, _read_dates):
         values = read(trimmed, decimal)
         if values is not None:
-            return values, ""
-    return (trimmed if _all(texts, r"^\s") else texts), _hint(trimmed)
+            return values, "", ()
+    return (trimmed if _all(texts, r"^\s") else texts), *_hint(trimmed)
 
 
 def _read_marked(texts: Any, decimal: str | None) -> Any:
@@ -146,15 +148,16 @@ def _replace_missing_words(encoded: Any, missing: Collection[str]) -> tuple[Any,
     return compute.if_else(marked, pa.scalar(None, pa.string()), texts), words
 
 
-def _hint(texts: Any) -> str:
-    """Return what ``prepare`` would convert texts to: "numbers", "dates" or an empty text."""
+def _hint(texts: Any) -> tuple[str, tuple[str, ...]]:
+    """Return what most texts are, "numbers", "dates" or an empty text, and those that are not."""
     if _any(texts, CODE):
-        return ""
+        return "", ()
+    tried = texts[:N_TRIED].drop_null().to_pylist()
     for what, read in (("numbers", read_numbers), ("dates", read_dates)):
-        values = read(texts[:N_TRIED].drop_null().to_pylist()).values
-        if values.count(None) <= (1 - MOSTLY) * len(values):
-            return what
-    return ""
+        others = tuple(text for text, value in zip(tried, read(tried).values, strict=True) if value is None)
+        if len(others) <= (1 - MOSTLY) * len(tried):
+            return what, others
+    return "", ()
 
 
 def _describe_missing(columns: dict[str, Column]) -> list[str]:
@@ -170,11 +173,15 @@ def _describe_missing(columns: dict[str, Column]) -> list[str]:
 
 def _describe_hints(columns: dict[str, Column]) -> list[str]:
     hinted = {what: [name for name, column in columns.items() if column.hint == what] for what in ("numbers", "dates")}
-    return [
-        f"left as text though they look like {what}: {list_names(names)}, which isthmus prepare repairs or reports"
-        for what, names in hinted.items()
-        if names
-    ]
+    return [_describe_hint(what, {name: columns[name] for name in names}) for what, names in hinted.items() if names]
+
+
+def _describe_hint(what: str, columns: dict[str, Column]) -> str:
+    found = f"left as text though they look like {what}: {list_names([*columns])}"
+    others = list(dict.fromkeys(text for column in columns.values() for text in column.others))
+    if not others:
+        return f"{found}, which isthmus prepare repairs or reports"
+    return f"{found}, except for {list_names(others)}: --missing {shlex.quote(others[0])} if this means missing"
 
 
 def _cast(column: Any, kind: Any) -> Any:
