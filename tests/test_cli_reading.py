@@ -84,6 +84,20 @@ def test_results_have_the_encoding_of_the_input_if_it_has_their_characters(encod
     assert out.read_bytes() == f'"Größe";"Ort"\n"1,5";"{place}"\n;\n'.encode(written)
 
 
+@pytest.mark.parametrize("kind", [[], ["--intervals"], ["--draws", 2]])
+def test_values_far_outside_those_of_fit_are_named_when_cells_are_filled(tmp_path, kind):
+    model, rows = tmp_path / "m.safetensors", tmp_path / "rows.csv"
+    rows.write_text("mg,age\n" + "".join(f"{0.5 + i % 7 / 4},{20 + i % 50 if i % 9 else ''}\n" for i in range(200)))
+    done("fit", rows, "--model", "tabular_vae", *TINY, "--out", model)
+    new = tmp_path / "new.csv"
+    new.write_text("mg,age\n98.5,30\n1.25,\n99.5,\n")
+    result = done("impute", model, new, *kind)
+    line = "mg is 98.5 in 2 rows, but 0.5 to 2 in fit: cells that are filled from it may be wrong"
+    assert line in result.stdout.splitlines()
+    new.write_text("mg,age\n2.5,30\n1.25,\n")
+    assert "in fit" not in done("impute", model, new, *kind, "--force").stdout
+
+
 def test_a_model_of_codes_reads_codes_that_look_like_numbers(german):
     model = german.with_name("m.safetensors")
     with pytest.warns(ReadingNote):

@@ -141,6 +141,8 @@ print((sums["imputed"] / sums["mean"]).sort_values().round(3).iloc[[0, 1, -2, -1
 #   can see this. The filled values are those of similar rows that did tell.
 # - **The gap means something.** No garage, so no year of the garage: keep it missing, or make it a category.
 # - **Few rows, or linear relations.** Regression is as good, as above. ``judge`` shows it.
+# - **A value is in another unit**, and cells are filled from it. ``isthmus impute`` names values far outside those of
+#   the fit.
 # - **Filled values are taken for data.** Use ``n_draws``.
 # - **The judged model fills the table.** It has learned from a part of the rows. Once you know how good the model is,
 #   fit it again to all rows.

@@ -1,7 +1,7 @@
 """Missing cells that a model filled: their number by column, and how certain each is."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,11 @@ import pyarrow as pa
 
 from isthmus.containers import open_frame
 from isthmus.data import Source
-from isthmus.data.tables.cells import find_missing
+from isthmus.data.tables.cells import find_missing, to_floats
 from isthmus.data.tables.frames import unused_name
-from isthmus.formatting import pluralize
+from isthmus.formatting import format_range, format_value, pluralize
 from isthmus.generation.intervals import CONTAINED, N_DRAWS, find_limits
+from isthmus.schema import NUMBERS
 
 Values = np.ndarray[Any, Any]
 
@@ -45,6 +46,27 @@ class FilledCells:
         filled = self.before - self.after
         sentence = f"filled {pluralize(filled.total(), 'cell')}{_by_column(filled)}"
         return f"{sentence}; {self.after.total():,} stay missing{_by_column(self.after)}" if self.after else sentence
+
+
+def report_filling(estimator: Any, X: Any, cells: FilledCells) -> None:
+    """Print how many cells are filled, and which values far outside the rows of fit they were filled from."""
+    print(cells)
+    for line in _list_values_outside(estimator, X):
+        print(line)
+
+
+def _list_values_outside(estimator: Any, X: Any) -> Iterator[str]:
+    """Yield a line for each column of numbers with values far outside those of fit: another unit, or a typing error."""
+    fields = getattr(getattr(estimator, "schema_", None), "fields", ()) if isinstance(X, pa.Table) else ()
+    for field in (field for field in fields if field.kind in NUMBERS):
+        values = to_floats(open_frame(X).get_column(field.name))
+        far = values[(values < 2 * field.low - field.high) | (values > 2 * field.high - field.low)]
+        if len(far):
+            known = format_range(field.low, field.high)
+            yield (
+                f"{field.name} is {format_value(float(far[0]))} in {pluralize(len(far), 'row')}, but {known} in fit: "
+                "cells that are filled from it may be wrong"
+            )
 
 
 def _count_missing(rows: Any) -> Counter[str]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from isthmus.anomaly import AnomalyDetector, SlidingWindows
 from isthmus.autoencoder import Autoencoder
-from isthmus.cli.filling import INTERVALS, FilledCells, add_intervals
+from isthmus.cli.filling import INTERVALS, FilledCells, add_intervals, report_filling
 from isthmus.cli.fitting import split_as_fit
 from isthmus.cli.images import list_file_names, open_folder, write_images, write_samples
 from isthmus.cli.models import add_times, choose_rows, decide, list_columns, list_text_columns, load_for
@@ -176,8 +176,7 @@ def impute(model: Path, data: Path, output: Output, draws: int, seed: int | None
     def fill(net: Any) -> tuple[Function, list[str]]:
         return lambda rows: cells.add(rows, net.impute(rows)), []
 
-    _apply("impute", model, data, output, "filled", fill, of_rows=True)
-    print(cells)
+    report_filling(*_apply("impute", model, data, output, "filled", fill, of_rows=True), cells)
 
 
 def sample(
@@ -242,7 +241,7 @@ def _impute_intervals(model: Path, data: Path, output: Output, draws: int, seed:
     _write(
         output.write_like(data), out, add_intervals(X, filled, estimator.impute(X, n_draws=draws, random_state=seed))
     )
-    print(cells)
+    report_filling(estimator, X, cells)
     print(INTERVALS)
 
 
@@ -265,7 +264,7 @@ def _impute_draws(model: Path, data: Path, output: Output, draws: int, seed: int
     output.write_like(data).write(fillings)
     for path, filled in fillings.items():
         _report(path, len(filled), int(np.prod(filled.shape[1:])))
-    print(cells)
+    report_filling(estimator, X, cells)
 
 
 def _check_samples(output: Output, out: Path, model: Path) -> None:

@@ -21,8 +21,8 @@ def find_limits(draws: Values) -> tuple[Values, Values]:
     --------
     >>> import numpy as np
     >>> from isthmus.generation.intervals import find_limits
-    >>> find_limits(np.arange(1, 40))
-    (np.int64(2), np.int64(38))
+    >>> [int(limit) for limit in find_limits(np.arange(1, 40))]
+    [2, 38]
     """
     ordered = np.sort(draws, axis=0)
     rank = max(1, round((1 - CONTAINED) / 2 * (len(draws) + 1)))
