@@ -9,7 +9,6 @@ import torch
 from torch._decomp import decompositions
 from torch.utils._python_dispatch import return_and_correct_aliasing
 from torch.utils._pytree import tree_iter, tree_map
-from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 NAME = "emulated"
 DEVICE = torch.device("privateuseone", 0)  # "emulated" once it is registered
@@ -144,6 +143,9 @@ def copy_from(source, target, non_blocking=False):
 
 def register():
     """Let torch claim the emulated accelerator from now on."""
+    # Imported here because older versions of torch lack it, and pytest imports this module for every run.
+    from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+
     global DEVICE
     _setup_privateuseone_for_python_backend(NAME, Backend())
     DEVICE = torch.device(NAME, 0)
