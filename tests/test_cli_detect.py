@@ -1,13 +1,19 @@
 """``isthmus detect``."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
 
+from isthmus.anomaly import Event
+from isthmus.anomaly.channel_limits import ChannelLimits
 from isthmus.cli.app import app
+from isthmus.cli.detecting_series import _describe_event
 
 QUICK = ["--model", "autoencoder", "--set", "max_epochs=3", "--set", "backbone.hidden=[16]"]
 
@@ -90,9 +96,24 @@ def test_a_saved_detector_names_stuck_and_dead_sensors(folder):
     series.to_csv("dead.csv", index=False)
     with pytest.warns(UserWarning, match="values are missing"):
         done = run("dead.csv", *again)
-    where = f"15 points in a row from {series.time[22][:16]} on"
+    where = f"15 points from {series.time[22][:16]} on"
     assert f"dead sensor? load has no value at {where}, learned from at most 0 missing values in a row" in done.output
     assert done.exit_code == 1
+
+
+def test_an_event_names_other_channels_outside_the_rows_of_fit():
+    low, high, runs = np.array([0.0, 20.0]), np.array([5.0, 50.0]), np.array([1, 1])
+    limits = ChannelLimits(low, high, runs, 0 * runs)
+    names = ["outdoor", "heating"]
+    windows = SimpleNamespace(channel_limits_=limits, feature_names_in_=names, n_features_in_=2)
+    X = pa.table({"outdoor": [1.0, 2, 3, 4], "heating": [30.0, 12, 19, 30]})
+    during = np.array([False, True, True, False])
+    event = Event(1, 2, 1, n_points=2, severity=9.0, channels=("outdoor",))
+    text = _describe_event(event, SimpleNamespace(estimator_=windows), X, during, ~during)
+    assert text == (
+        "outdoor 2 to 3 within the usual 1 to 4, but unusual in their course or beside the other channels; heating 12, "
+        "learned from 20 to 50"
+    )
 
 
 def test_of_many_stuck_sensors_some_are_named(folder):

@@ -380,11 +380,11 @@ def test_the_error_suggests_prepare_if_it_can_repair(make, cells, what):
 def test_words_among_numbers_are_named_with_the_option_that_makes_them_missing(make):
     path = make("x,y\n" + "".join(f"{i / 4},a\n" for i in range(60)) + "-,b\nbad cell,c\n")
     with note(
-        "left as text though they look like numbers: 'x', except for '-', 'bad cell': --missing - if this means missing"
+        "left as text though they look like numbers: 'x', except for '-', 'bad cell'; add --missing - if it marks a gap"
     ):
         assert read(path)["x"].type == pa.string()
     path = make("x,y\n" + "".join(f"{i / 4},a\n" for i in range(60)) + "no value,b\n")
-    with note("except for 'no value': --missing 'no value' if this means missing"):
+    with note("except for 'no value'; add --missing 'no value' if it marks a gap"):
         read(path)
 
 

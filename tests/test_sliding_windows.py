@@ -10,10 +10,12 @@ from sklearn.base import clone
 
 from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, SlidingWindows, load, save
 from isthmus.anomaly import window_scores
+from isthmus.anomaly.channel_limits import ChannelLimits
 from isthmus.anomaly.sliding_windows import Training
 from isthmus.anomaly.window_views import View, choose_lengths, steps_per_average
 from isthmus.backbones import MLP
 from isthmus.data import Windows
+from isthmus.data.series.series import read_series
 from isthmus.likelihoods import Gaussian
 
 NOISE = np.random.default_rng(0).standard_normal((1200, 2))
@@ -453,3 +455,14 @@ def test_contributions_of_steps_are_means_over_the_windows_that_contain_them():
         [np.mean([each[i, c, t - i] for i in range(73) if 0 <= t - i < 8]) for c in range(2)] for t in range(80)
     ]
     np.testing.assert_allclose(model.step_contributions(series), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_limits_of_channels_are_those_of_the_series_in_its_order():
+    level = np.array([3.0, 1, 1, 1, 1, 2, np.nan, np.nan, 1, 2])
+    limits = ChannelLimits.of(read_series(np.stack([level, np.arange(10.0)], 1)))
+    assert {name: values.tolist() for name, values in limits._asdict().items()} == {
+        "low": [1, 0],
+        "high": [3, 9],
+        "longest_run": [4, 1],
+        "longest_gap": [2, 0],
+    }

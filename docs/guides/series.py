@@ -58,8 +58,8 @@ print(f"points with low scores: {np.sum(scores < detector.offset_)}")
 #    false alarms: 1 % of normal time points are asked for (--fpr), but neighbouring points depend on each other, and
 #    4,320 points to learn from can guarantee only at most 7 % of normal time points on average; 1 % needs about 25,344
 #    points and --fpr 0.01
-#    expected if normal: how many events at least as severe normal data of this length has, at most, on average; more
-#    points to learn from make the number smaller
+#    expected if normal: the average number of events that are at least as severe in normal data of this length; it is
+#    an upper limit, and more points to learn from make it smaller
 #    2026-02-09 02:50 to 2026-02-10 00:50 (133 points), severity 36, expected if normal 0.47: temperature 49 to 61,
 #    usually 43 to 56
 #    2026-02-06 00:10 to 2026-02-06 06:40 (40 points), severity 8.45, expected if normal 0.47: flow 18.5 at 39 points in
@@ -106,7 +106,7 @@ print(series_quality(labels, -detector.score_samples(later)))
 # - **The series is short.** The rate ``fpr`` needs some independent stretches. The detector says which rate it
 #   guarantees: ``fpr_``. The rate is an average over series.
 # - **Values are missing.** The other values are scored. ``isthmus detect`` names a channel without values for a long
-#   time: "dead sensor? flow has no value at 112 points in a row".
+#   time: "dead sensor? flow has no value at 112 points from 2026-02-17 08:00 on".
 #   For a method that accepts no gaps, :class:`isthmus.SeriesImputer` fills them from other times and channels
 #   (``isthmus fit --time`` and ``isthmus impute``).
 # - **The normal part is not normal.** A fault in the training rows is learned. Look at it first.

@@ -27,6 +27,11 @@ EXPLAINED = 0.5
 # A point belongs to an event if its values are at least this share as unusual as the most unusual ones within a window:
 # nets also reconstruct the neighbours of an unusual value worse, by up to 4 % in three simulated sensors. Not tuned.
 UNUSUAL = 0.1
+# What ``Event.expected_if_normal`` is, for readers of a list of events.
+EXPECTED = (
+    "the average number of events that are at least as severe in normal data of this length; it is an upper limit, and "
+    "more points to learn from make it smaller"
+)
 
 
 class Event(NamedTuple):

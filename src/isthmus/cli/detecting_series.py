@@ -1,7 +1,7 @@
 """``isthmus detect`` on series: the events, how far they can be trusted, and the values of the worst."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.anomaly import AnomalyDetector, Event, SlidingWindows
-from isthmus.anomaly.channel_limits import find_longest_gap, find_longest_run
-from isthmus.anomaly.events import mark_events
+from isthmus.anomaly.channel_limits import find_longest_run
+from isthmus.anomaly.events import EXPECTED, mark_events
 from isthmus.anomaly.thresholds import FPR
+from isthmus.cli.channel_faults import N_REPEATED, find_values_outside, read_channel, report_faults
 from isthmus.cli.detect_options import DetectOptions
 from isthmus.cli.images import draw_events
 from isthmus.cli.models import list_times
@@ -27,14 +28,6 @@ Values = np.ndarray[Any, Any]
 MANY = 1 / 3
 # Quantiles between which the usual values of a channel lie.
 USUAL = (0.01, 0.99)
-# Distance from the range of the rows of fit beyond which values are named, as a share of this range. Not tuned.
-MARGIN = 0.1
-# A value that is repeated or missing at this many points in a row, and this many times as many as in fit, is
-# named. Not tuned.
-N_REPEATED, MORE_REPEATED = 10, 3
-
-# Largest number of channels that are named for the same reason.
-N_LINES = 5
 # Share of the points of an event from which on a repeated value describes the event, unless it is as usual outside. Not
 # tuned.
 MOST = 0.5
@@ -42,10 +35,6 @@ MOST = 0.5
 MIN_TIMES, REGULAR = 50, 0.9
 # What is unusual about values that are within their usual range.
 COURSE, COMBINATION = "their course", "their course or beside the other channels"
-EXPECTED = (
-    "expected if normal: how many events at least as severe normal data of this length has, at most, on average; more "
-    "points to learn from make the number smaller"
-)
 
 
 def parse_lengths(text: str | None) -> tuple[int, ...] | str:
@@ -121,17 +110,15 @@ def report_events(detector: AnomalyDetector, X: Any, options: DetectOptions, out
             "or use shorter windows, such as --lengths 12,36"
         )
     if not all(np.isnan(event.expected_if_normal) for event in worst[: options.n_explained]):
-        print(EXPECTED)
+        print(f"expected if normal: {EXPECTED}")
     for event in worst[: options.n_explained]:
         print(f"{_describe_time(event)}: {reasons[event]}")
-    # Rows that the detector has learned from are within its limits.
-    learned = options.normal is None and options.detector is None
-    faults = [] if learned else [*_list_missing_values(detector, X, times), *_list_repeated_values(detector, X, times)]
-    for line in [*([] if learned else _list_values_outside(detector, X, times, quiet)), *faults]:
-        print(line)
+    # Points that the detector has learned from are within its limits.
+    is_new = options.normal is not None or options.detector is not None
+    n_faulty = report_faults(detector, X, times, quiet) if is_new else 0
     if options.plot is not None:
         draw_events(detector, X, options.plot, options.top)
-    return len(events) + len(faults)
+    return len(events) + n_faulty
 
 
 def _describe_rate(detector: AnomalyDetector) -> str:
@@ -150,65 +137,6 @@ def _describe_rate(detector: AnomalyDetector) -> str:
     )
 
 
-def _list_repeated_values(detector: AnomalyDetector, X: Any, times: Values) -> list[str]:
-    """Return a line for each channel that repeats one value far more often than in the rows of fit: a stuck sensor.
-
-    Nets reconstruct a constant value well if it is a usual one, so that it may raise no alarm.
-    """
-    lines = []
-    for name, n_known in _pair_channels(detector, "longest_run"):
-        values = _read_channel(X, name)
-        n_repeated, start = find_longest_run(values)
-        if n_repeated >= max(N_REPEATED, MORE_REPEATED * n_known):
-            where = f"{pluralize(n_repeated, 'point')} from {format_value(times[start])} on"
-            known = f"learned from at most {pluralize(int(n_known), 'equal value')} in a row"
-            lines.append(f"stuck sensor? {name} is {format_value(float(values[start]))} at {where}, {known}")
-    return _shorten(lines)
-
-
-def _list_missing_values(detector: AnomalyDetector, X: Any, times: Values) -> list[str]:
-    """Return a line for each channel that lacks far more values in a row than in the rows of fit: a dead sensor.
-
-    Scores use the values of the other channels, so that there is no alarm.
-    """
-    lines = []
-    for name, n_known in _pair_channels(detector, "longest_gap"):
-        n_missing, start = find_longest_gap(_read_channel(X, name))
-        if n_missing >= max(N_REPEATED, MORE_REPEATED * n_known):
-            where = f"{pluralize(n_missing, 'point')} in a row from {format_value(times[start])} on"
-            known = f"learned from at most {pluralize(int(n_known), 'missing value')} in a row"
-            lines.append(f"dead sensor? {name} has no value at {where}, {known}")
-    return _shorten(lines)
-
-
-def _shorten(lines: list[str]) -> list[str]:
-    """Return the first lines, and a line with the number of the others."""
-    rest = [f"... and {pluralize(len(lines) - N_LINES, 'more channel')}"] if len(lines) > N_LINES else []
-    return [*lines[:N_LINES], *rest]
-
-
-def _list_values_outside(detector: AnomalyDetector, X: Any, times: Values, quiet: Values) -> list[str]:
-    """Return a line for each channel with values without an alarm that lie far outside those of the rows of fit.
-
-    The score of a window is about all its values, so that a few values of one channel may not suffice for an alarm.
-    """
-    lines = []
-    for name, found, known, points in _find_values_outside(detector, X, quiet):
-        where = f"{pluralize(len(points), 'point')} from {format_value(times[points[0]])} on"
-        lines.append(f"without an alarm: {name} {found} at {where}, {known}")
-    return _shorten(lines)
-
-
-def _find_values_outside(detector: AnomalyDetector, X: Any, chosen: Values) -> Iterator[tuple[Any, str, str, Values]]:
-    """Yield channels whose values at chosen points lie far outside those of the rows of fit, and the points."""
-    for name, low, high in _pair_channels(detector, "low", "high"):
-        values, margin = _read_channel(X, name), MARGIN * (high - low)
-        points = np.flatnonzero(chosen & ((values < low - margin) | (values > high + margin)))
-        if len(points):
-            found = _format_range(values[points].min(), values[points].max())
-            yield name, found, f"learned from {_format_range(low, high)}", points
-
-
 def _describe_time(event: Event) -> str:
     span = f"{format_range(event.start, event.end)} ({pluralize(event.n_points, 'point')})"
     return f"{span}, {event.certainty}"
@@ -219,14 +147,13 @@ def _describe_event(event: Event, detector: AnomalyDetector, X: Any, during: Val
 
     Nets expect the values of related channels from each other, so that a fault of one may appear in another.
     """
-    channels = [_describe_channel(name, _read_channel(X, name), during, usual) for name in event.channels]
+    channels = [_describe_channel(name, read_channel(X, name), during, usual) for name in event.channels]
     texts, within = ([text for text, is_within in channels if is_within == each] for each in (False, True))
     if within:
         is_alone = detector.estimator_.n_features_in_ == 1
         texts.append(f"{', '.join(within)}, but unusual in {COURSE if is_alone else COMBINATION}")
-    for name, found, known, _ in _find_values_outside(detector, X, during):
-        if name not in event.channels:
-            texts.append(f"{name} {found}, {known}")
+    others = find_values_outside(detector, X, during)
+    texts += [f"{name} {found}, {known}" for name, found, known, _ in others if name not in event.channels]
     return "; ".join(texts) or "all channels"
 
 
@@ -235,32 +162,17 @@ def _describe_channel(name: Any, values: Values, during: Values, usual: Values) 
     inside, outside = (values[points & ~np.isnan(values)] for points in (during, usual))
     if not len(inside):
         return f"{name} missing", False
-    found = f"{name} {_format_range(inside.min(), inside.max())}"
+    found = f"{name} {format_range(float(inside.min()), float(inside.max()))}"
     if not len(outside):
         return found, False
-    low, high = outside.min(), outside.max()
+    low, high = float(outside.min()), float(outside.max())
     n_repeated, start = find_longest_run(inside)
     is_stuck = n_repeated >= max(N_REPEATED, MOST * len(inside)) and np.mean(np.diff(outside) == 0) < MOST
     if is_stuck:
         found = f"{name} {format_value(float(inside[start]))} at {pluralize(n_repeated, 'point')} in a row"
     if inside.min() < low or inside.max() > high:
-        return f"{found}, usually {_format_range(*np.quantile(outside, USUAL))}", False
-    return (found, False) if is_stuck else (f"{found} within the usual {_format_range(low, high)}", True)
-
-
-def _format_range(low: float, high: float) -> str:
-    return format_range(float(low), float(high))
-
-
-def _pair_channels(detector: AnomalyDetector, *names: str) -> Iterator[tuple[Any, ...]]:
-    """Yield the name of each channel, and limits of its values in the rows of fit."""
-    series = detector.estimator_
-    return zip(series.feature_names_in_, *(getattr(series.channel_limits_, name) for name in names), strict=True)
-
-
-def _read_channel(X: Any, name: Any) -> Values:
-    column = X.column(name).to_numpy() if isinstance(X, pa.Table) else np.reshape(X, (len(X), -1))[:, name]
-    return np.asarray(column, dtype=np.float64)
+        return f"{found}, usually {format_range(*np.quantile(outside, USUAL).tolist())}", False
+    return (found, False) if is_stuck else (f"{found} within the usual {format_range(low, high)}", True)
 
 
 def _as_table(reasons: Mapping[Event, str]) -> pa.Table:

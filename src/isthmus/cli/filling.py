@@ -60,12 +60,13 @@ def _list_values_outside(estimator: Any, X: Any) -> Iterator[str]:
     fields = getattr(getattr(estimator, "schema_", None), "fields", ()) if isinstance(X, pa.Table) else ()
     for field in (field for field in fields if field.kind in NUMBERS):
         values = to_floats(open_frame(X).get_column(field.name))
-        far = values[(values < 2 * field.low - field.high) | (values > 2 * field.high - field.low)]
+        width = field.high - field.low
+        far = values[(values < field.low - width) | (values > field.high + width)]
         if len(far):
-            known = format_range(field.low, field.high)
+            known, example = format_range(field.low, field.high), format_value(float(far[0]))
             yield (
-                f"{field.name} is {format_value(float(far[0]))} in {pluralize(len(far), 'row')}, but {known} in fit: "
-                "cells that are filled from it may be wrong"
+                f"{field.name} is far outside the values of fit ({known}) in {pluralize(len(far), 'row')}, such as "
+                f"{example}: cells that are filled from such values may be wrong"
             )
 
 

@@ -181,7 +181,7 @@ def _describe_hint(what: str, columns: dict[str, Column]) -> str:
     others = list(dict.fromkeys(text for column in columns.values() for text in column.others))
     if not others:
         return f"{found}, which isthmus prepare repairs or reports"
-    return f"{found}, except for {list_names(others)}: --missing {shlex.quote(others[0])} if this means missing"
+    return f"{found}, except for {list_names(others)}; add --missing {shlex.quote(others[0])} if it marks a gap"
 
 
 def _cast(column: Any, kind: Any) -> Any:

@@ -7,7 +7,7 @@ import numpy as np
 
 from isthmus import plots
 from isthmus.anomaly import AnomalyDetector
-from isthmus.anomaly.events import Event, merge_spans
+from isthmus.anomaly.events import EXPECTED, Event, merge_spans
 from isthmus.anomaly.events import mark_events as mark
 from isthmus.data.series.series import read_fitted_series
 from isthmus.formatting import format_number, format_percent, format_value, pluralize
@@ -19,13 +19,9 @@ from isthmus.reporting.subject import Subject, Values, once
 from isthmus.reporting.texts import show
 
 # Channels that the picture shows, and that a row of the table names; height of a panel in inches.
-N_CHANNELS, N_NAMED, HEIGHT = 3, 5, 1.0
+N_CHANNELS, N_NAMED, HEIGHT = 6, 5, 1.0
 MODEL, DEVIATION = "this model", "largest standardized value"
 WITHIN = "marked points in labelled events"
-EXPECTED = (
-    "Expected if normal: how many events at least as severe normal data of this length has on average, at most, by the "
-    "scores of the time points that the detector learned from."
-)
 
 
 @once
@@ -64,7 +60,7 @@ def show_events(subject: Subject) -> Section | None:
         blocks.append(Table.of([_describe(event) for event in events], "Events, in order of time"))
         blocks.append(Text("Severity 1 is as far below the threshold as a typical normal score is above it."))
     if any(map(_is_expected_known, events)):
-        blocks.append(Text(EXPECTED))
+        blocks.append(Text(f"Expected if normal: {EXPECTED}."))
     blocks.append(
         Text(
             f"The scores of {show(rate)} of the time points are below the threshold; the interval is over blocks of "
